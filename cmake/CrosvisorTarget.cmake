@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# What every target of the project has in common.
+
+# Headers are included as "crosvisor/<folder>/<file>.hpp"; this link gives them that prefix.
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/include")
+file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/include/crosvisor" SYMBOLIC)
+
+# ccache with precompiled headers needs these; see "PRECOMPILED HEADERS" in ccache(1).
+find_program(CCACHE_PROGRAM ccache)
+mark_as_advanced(CCACHE_PROGRAM)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+    "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime" "${CCACHE_PROGRAM}")
+endif()
+
+add_library(crosvisor_options INTERFACE)
+target_compile_features(crosvisor_options INTERFACE cxx_std_20)
+target_include_directories(crosvisor_options INTERFACE
+  "$<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>")
+target_compile_options(crosvisor_options INTERFACE
+  $<BUILD_INTERFACE:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Woverloaded-virtual -Wextra-semi -Werror -fstack-protector-strong
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>>)
+target_compile_definitions(crosvisor_options INTERFACE
+  $<BUILD_INTERFACE:CROSVISOR_VERSION="${PROJECT_VERSION}"
+  $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>>)
+
+# Every precompiled header names what it costs most to parse, nothing of the project itself.
+set(CROSVISOR_CAF_PCH
+  <caf/actor_system.hpp> <caf/actor_system_config.hpp> <caf/event_based_actor.hpp> <caf/scoped_actor.hpp>
+  <caf/send.hpp> <caf/stateful_actor.hpp> <caf/typed_actor.hpp> <caf/typed_event_based_actor.hpp>
+  <caf/typed_response_promise.hpp> <caf/error.hpp> <caf/type_id.hpp>)
+
+# crosvisor_library(<name> SOURCES ... LINK ... [PCH ...]): one target per folder.
+function(crosvisor_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PCH" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC crosvisor_options ${ARG_LINK})
+  if(ARG_PCH)
+    target_precompile_headers(${name} PRIVATE ${ARG_PCH})
+  endif()
+endfunction()

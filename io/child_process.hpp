@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Child processes: started with exactly the descriptors that they are given, reported once.
+#pragma once
+
+#include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/result.hpp"
+#include "crosvisor/messages/vm_state.hpp"
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace crosvisor::io {
+
+/// What to execute, and with what.
+struct child_command {
+  /// Absolute path of the program; no search, no shell.
+  std::string program;
+  /// All arguments, argv[0] first.
+  std::vector<std::string> argv;
+  /// Descriptors that the child gets under the same numbers, each above 2; CLOEXEC is cleared in the
+  /// child alone. It gets no others.
+  std::vector<int> inherited;
+  /// Where its standard output and standard error go; -1: /dev/null. Standard input is /dev/null.
+  int stdout_fd = -1;
+  int stderr_fd = -1;
+};
+
+/// How a process ended: exit_kind::code or signal with its value, or vanished.
+struct exit_status {
+  exit_kind kind = exit_kind::none;
+  int value = 0;
+};
+
+/// A child process in a session of its own, with an environment of PATH and LANG alone and the
+/// default signal dispositions. It is killed when this process dies, and when its owner lets go of it.
+///
+/// Signals go through a pidfd, so they never reach another process that got the same number. The child
+/// is always waited for: there is no zombie, and exactly one call of `on_exit`.
+class child_process {
+public:
+  using exit_callback = std::function<void(exit_status)>;
+
+  /// Starts a child and returns once the program is executed, or with the reason why it was not; then
+  /// no process is left. Blocks for the time of fork and exec. Call it on a thread that lives as long
+  /// as the process does (worker_pool's, the event loop's), since the kernel ties the child's death to
+  /// that of the thread which made it (PR_SET_PDEATHSIG in prctl(2)).
+  /// @param on_exit called once, on the loop's thread.
+  static result<std::shared_ptr<child_process>> start(event_loop& loop, const child_command& command,
+                                                      exit_callback on_exit);
+
+  virtual ~child_process() = default;
+
+  virtual pid_t pid() const noexcept = 0;
+
+  /// Sends a signal, unless the child has ended. Any thread.
+  virtual void signal(int number) = 0;
+};
+
+} // namespace crosvisor::io

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The descriptors that travel with a request.
+#pragma once
+
+#include "crosvisor/io/unique_fd.hpp"
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace crosvisor::io {
+
+/// Owns the descriptors that a configuration's file_refs count into. Filled by the client, then given
+/// to one VM, which alone uses it; closing them is what lets go of locks and files.
+class descriptor_set {
+public:
+  /// Adds `fd` and returns the index for a file_ref.
+  std::uint32_t add(unique_fd fd) {
+    fds_.push_back(std::move(fd));
+    return static_cast<std::uint32_t>(fds_.size() - 1);
+  }
+
+  /// The descriptor at `index`, still owned here; -1 when there is none.
+  int get(std::uint32_t index) const noexcept {
+    return index < fds_.size() ? fds_[index].get() : -1;
+  }
+
+  std::size_t size() const noexcept { return fds_.size(); }
+
+  /// Closes them all.
+  void clear() noexcept { fds_.clear(); }
+
+private:
+  std::vector<unique_fd> fds_;
+};
+
+} // namespace crosvisor::io

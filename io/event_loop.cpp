@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/event_loop.hpp"
+
+#include <pthread.h>
+
+namespace crosvisor::io {
+
+event_loop::event_loop(const char* thread_name)
+    : work_(context_.get_executor()), thread_([this] { context_.run(); }) {
+  ::pthread_setname_np(thread_.native_handle(), thread_name);
+}
+
+event_loop::~event_loop() {
+  work_.reset();
+  context_.stop();
+  thread_.join();
+}
+
+} // namespace crosvisor::io

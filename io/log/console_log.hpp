@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes what a guest writes, and keeps a bounded part of it.
+#pragma once
+
+#include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/result.hpp"
+#include "crosvisor/io/unique_fd.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace crosvisor::io {
+
+/// How much of one log is kept: `files` files of `file_bytes` each, NAME, NAME.1, NAME.2, …, the
+/// newest first.
+struct log_bounds {
+  std::uint64_t file_bytes = 2u << 20;
+  unsigned files = 4;
+};
+
+/// Reads one pipe and keeps what comes out of it in rotated files, or passes it on to a descriptor of
+/// the client's. A flood costs the bound and no more; a full disk or a slow client costs this log's
+/// bytes or speed and nothing else. Made on any thread, works on the loop's.
+class console_log {
+public:
+  virtual ~console_log() = default;
+
+  /// The end for the VMM to inherit; close it with close_writer() once the VMM runs.
+  virtual int writer() const noexcept = 0;
+  virtual void close_writer() noexcept = 0;
+
+  /// After the VMM has ended: takes what is still in the pipe, and calls `done` once, on the loop's
+  /// thread, with the last bytes that were seen, at most 4 KiB. Never waits longer than a second.
+  virtual void finish(std::function<void(std::string tail)> done) = 0;
+};
+
+/// To files of `name` in the directory `dir`; the first is made with its first byte. `dir` is
+/// duplicated.
+result<std::shared_ptr<console_log>> log_to_files(event_loop& loop, int dir, const std::string& name,
+                                                  log_bounds bounds);
+
+/// To `sink`, which is taken over and whose flags are left as they are. A sink that breaks (EPIPE)
+/// swallows the rest.
+result<std::shared_ptr<console_log>> log_to_descriptor(event_loop& loop, unique_fd sink);
+
+} // namespace crosvisor::io

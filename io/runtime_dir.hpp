@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each VM's runtime directory, and the folder that holds them.
+#pragma once
+
+#include "crosvisor/io/result.hpp"
+#include "crosvisor/io/unique_fd.hpp"
+
+#include <memory>
+#include <string>
+
+namespace crosvisor::io {
+
+/// A directory (mode 0700) of one VM, removed with all that is in it when its owner lets go of it.
+/// Everything is done relative to descriptors, and no symlink is followed on the way.
+class runtime_dir {
+public:
+  runtime_dir(unique_fd parent, unique_fd self, std::string name, std::string path);
+  runtime_dir(const runtime_dir&) = delete;
+  runtime_dir& operator=(const runtime_dir&) = delete;
+  ~runtime_dir();
+
+  /// The directory's own descriptor, for openat and friends.
+  int fd() const noexcept { return self_.get(); }
+
+  /// For people and for programs that need a path; not for opening files by this process.
+  const std::string& path() const noexcept { return path_; }
+
+private:
+  unique_fd parent_;
+  unique_fd self_;
+  std::string name_;
+  std::string path_;
+};
+
+/// The folder of all runtime directories, held by one process at a time.
+class runtime_root {
+public:
+  /// Makes `path` (0700) where it is missing, refuses one that is a symlink, belongs to another user or
+  /// can be written by others, takes its lock, and removes what an earlier process left in it. Fails
+  /// when another living process holds it.
+  static result<std::shared_ptr<runtime_root>> open(const std::string& path);
+
+  virtual ~runtime_root() = default;
+
+  /// Makes a directory for a VM; `name` is one path component and must not exist.
+  virtual result<std::unique_ptr<runtime_dir>> make(const std::string& name) = 0;
+
+  virtual const std::string& path() const noexcept = 0;
+};
+
+} // namespace crosvisor::io

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a VMM's driver makes a command line from: a VM whose files are open. Plain data.
+#pragma once
+
+#include "crosvisor/messages/host_info.hpp"
+#include "crosvisor/messages/vm_config.hpp"
+
+#include <string>
+#include <vector>
+
+namespace crosvisor::io {
+
+struct described_disk {
+  int fd = -1; ///< O_RDWR where writable, else O_RDONLY.
+  image_format format = image_format::raw;
+  bool writable = false;
+};
+
+/// All descriptors are this process's, borrowed, and reach the VMM under the same numbers; -1: none.
+struct vm_description {
+  vm_cid cid = no_cid;
+  vm_name name;
+  accel_kind accel = accel_kind::tcg;
+  std::uint32_t memory_mib = 0;
+  std::uint32_t cpus = 0;
+  bool protected_vm = false;
+  int kernel = -1;
+  int initrd = -1;
+  int bootloader = -1;
+  std::string params;
+  std::vector<described_disk> disks;
+  int console = -1; ///< Write end: what the guest writes to ttyS0 and hvc0.
+  int log = -1;     ///< Write end: what the guest writes to hvc2.
+  int control = -1; ///< The VMM's end of its control channel; see vmm_driver::make_endpoint.
+  int vsock = -1;   ///< A claimed /dev/vhost-vsock.
+};
+
+} // namespace crosvisor::io

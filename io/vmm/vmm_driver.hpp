@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// One VMM's ways: how it is started, spoken to, and how its end is read.
+#pragma once
+
+#include "crosvisor/io/backend.hpp"
+#include "crosvisor/io/child_process.hpp"
+#include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/runtime_dir.hpp"
+#include "crosvisor/io/vmm/vm_description.hpp"
+#include "crosvisor/io/worker_pool.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace crosvisor::io {
+
+/// The two ends of a control channel.
+struct control_endpoint {
+  unique_fd vmm;    ///< Inherited by the VMM, closed here once it runs.
+  unique_fd ours;   ///< Empty where we connect by `path` each time.
+  std::string path; ///< Inside the runtime directory; empty for a channel without one.
+};
+
+/// What a control channel tells; called on the event loop's thread.
+struct channel_callbacks {
+  /// The VMM answers and runs the guest. At most once.
+  std::function<void()> on_up;
+  /// The guest can't go on, and the VMM does not end by itself; or the channel speaks nonsense.
+  std::function<void(std::string what)> on_fault;
+};
+
+/// A control channel to one VMM. Calls on any thread; none blocks. Each request is answered once,
+/// within the bound it was made with, also when the channel breaks.
+class vmm_channel {
+public:
+  virtual ~vmm_channel() = default;
+
+  virtual void ask(vmm_request what, vmm_process::completion done) = 0;
+  virtual void get_balloon(vmm_process::balloon_completion done) = 0;
+  virtual void set_balloon(std::uint64_t size_bytes, vmm_process::completion done) = 0;
+
+  /// The VMM's process has ended: reads what it said last, answers what is pending with an error, and
+  /// calls `done` once, on the loop's thread, with the end as this VMM's table and its last words have
+  /// it. No callback follows.
+  virtual void conclude(exit_status status, std::function<void(vmm_exit)> done) = 0;
+};
+
+/// Stateless but for the probed program; any thread.
+class vmm_driver {
+public:
+  virtual ~vmm_driver() = default;
+
+  virtual result<control_endpoint> make_endpoint(const runtime_dir& dir) const = 0;
+
+  /// A pure function: argv and the descriptors that it names. Standard output and error are left to
+  /// the caller.
+  virtual child_command command(const vm_description& vm) const = 0;
+
+  /// Speaks to a VMM that was just started.
+  virtual std::shared_ptr<vmm_channel> connect(event_loop& loop, worker_pool& workers,
+                                               control_endpoint endpoint,
+                                               channel_callbacks callbacks) const = 0;
+};
+
+/// The driver for a probed program.
+std::unique_ptr<vmm_driver> make_crosvm_driver(const vmm_info& crosvm);
+std::unique_ptr<vmm_driver> make_qemu_driver(const vmm_info& qemu);
+
+/// How long a VMM may take to answer one request on its control channel.
+inline constexpr std::chrono::seconds control_timeout{5};
+
+} // namespace crosvisor::io

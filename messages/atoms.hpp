@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs that CAF does not have yet, each at most ten characters.
+#pragma once
+
+#include <caf/atom.hpp>
+
+namespace crosvisor {
+
+using balloon_atom = caf::atom_constant<caf::atom("balloon")>;
+using create_atom = caf::atom_constant<caf::atom("create")>;
+using drain_atom = caf::atom_constant<caf::atom("drain")>;
+using exited_atom = caf::atom_constant<caf::atom("exited")>;
+using expired_atom = caf::atom_constant<caf::atom("expired")>;
+using failed_atom = caf::atom_constant<caf::atom("failed")>;
+using fault_atom = caf::atom_constant<caf::atom("fault")>;
+using host_atom = caf::atom_constant<caf::atom("host")>;
+using kill_atom = caf::atom_constant<caf::atom("kill")>;
+using list_atom = caf::atom_constant<caf::atom("list")>;
+using resume_atom = caf::atom_constant<caf::atom("resume")>;
+using start_atom = caf::atom_constant<caf::atom("start")>;
+using state_atom = caf::atom_constant<caf::atom("state")>;
+using stop_atom = caf::atom_constant<caf::atom("stop")>;
+using suspend_atom = caf::atom_constant<caf::atom("suspend")>;
+using up_atom = caf::atom_constant<caf::atom("up")>;
+
+} // namespace crosvisor

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one block of type ids. Append only: peers of one version must agree on it.
+#pragma once
+
+#include "crosvisor/messages/interfaces.hpp"
+
+#include <caf/type_id.hpp>
+
+#include <vector>
+
+namespace crosvisor {
+
+/// Where our type ids begin, far from where host applications begin theirs.
+inline constexpr caf::type_id_t first_type_id = caf::first_custom_type_id + 1000;
+
+} // namespace crosvisor
+
+CAF_BEGIN_TYPE_ID_BLOCK(crosvisor, crosvisor::first_type_id)
+
+  CAF_ADD_TYPE_ID(crosvisor, (crosvisor::vm_actor))
+  CAF_ADD_TYPE_ID(crosvisor, (crosvisor::balloon_info))
+  CAF_ADD_TYPE_ID(crosvisor, (crosvisor::host_info))
+  CAF_ADD_TYPE_ID(crosvisor, (crosvisor::vm_config))
+  CAF_ADD_TYPE_ID(crosvisor, (crosvisor::vm_errc))
+  CAF_ADD_TYPE_ID(crosvisor, (crosvisor::vm_event))
+  CAF_ADD_TYPE_ID(crosvisor, (crosvisor::vm_info))
+  CAF_ADD_TYPE_ID(crosvisor, (crosvisor::vmm_choice))
+  CAF_ADD_TYPE_ID(crosvisor, (crosvisor::vmm_exit))
+  CAF_ADD_TYPE_ID(crosvisor, (std::vector<crosvisor::vm_info>))
+
+CAF_END_TYPE_ID_BLOCK(crosvisor)

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a client asks for: the configuration of one VM, and its validation. Knows no CAF type.
+#pragma once
+
+#include "crosvisor/messages/fwd.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace crosvisor {
+
+/// Which VMM runs a VM.
+enum class vmm_kind : std::uint8_t {
+  automatic, ///< crosvm where it is there and works, else QEMU.
+  crosvm,
+  qemu,
+};
+
+/// What executes a guest's instructions.
+enum class accel_kind : std::uint8_t {
+  automatic, ///< KVM where a guest really runs on it, else TCG.
+  kvm,
+  tcg, ///< QEMU's emulation; crosvm has none.
+};
+
+/// How an image is to be read. Always stated, never probed.
+enum class image_format : std::uint8_t { raw, qcow2 };
+
+/// A file of the client's. Files cross as descriptors: `index` counts into the descriptors that
+/// travel with the request, `path` is what the client calls the file, for people to read, and is
+/// never opened by the service. An empty path means "no file".
+struct file_ref {
+  std::string path;
+  std::uint32_t index = 0;
+
+  explicit operator bool() const noexcept { return !path.empty(); }
+};
+
+/// One disk, seen by the guest as vda, vdb, … in the order of the configuration.
+struct disk_config {
+  file_ref image;
+  image_format format = image_format::raw;
+  bool writable = false;
+};
+
+/// A VM to be created.
+struct vm_config {
+  /// Empty: the service names it `vm-<cid>`.
+  vm_name name;
+  /// A Linux kernel; excludes `bootloader`. One of the two is required.
+  file_ref kernel;
+  /// Initial RAM disk for `kernel`.
+  file_ref initrd;
+  /// Firmware to boot instead of a kernel.
+  file_ref bootloader;
+  /// Kernel command line, added to what the VMM's driver needs.
+  std::string params;
+  std::vector<disk_config> disks;
+  /// Guest memory in MiB, min_memory_mib to max_memory_mib.
+  std::uint32_t memory_mib = 256;
+  /// Virtual CPUs, 1 to max_cpus.
+  std::uint32_t cpus = 1;
+  /// Memory that the host can't read. Refused where the host can't give it.
+  bool protected_vm = false;
+  vmm_kind vmm = vmm_kind::automatic;
+  accel_kind accel = accel_kind::automatic;
+  /// Where the guest's console goes, a descriptor of the client's open for writing. None: to
+  /// bounded files of the service's.
+  file_ref console;
+  /// The same for the guest's log port.
+  file_ref log;
+};
+
+inline constexpr std::uint32_t min_memory_mib = 16;
+/// 4 TiB, what a 42-bit guest physical address reaches.
+inline constexpr std::uint32_t max_memory_mib = 4u << 20;
+inline constexpr std::uint32_t max_cpus = 64;
+inline constexpr std::size_t max_disks = 24;
+/// x86 Linux cuts its command line at 2,048 bytes (COMMAND_LINE_SIZE); ours needs some of them.
+inline constexpr std::size_t max_params_bytes = 1792;
+inline constexpr std::size_t max_name_bytes = 64;
+
+/// The first problem of a configuration, or nothing. Looks at the values alone, opens no file.
+/// The sentence names the key, what it has and what is allowed.
+std::optional<std::string> find_problem(const vm_config& config);
+
+/// Letters, digits, `.`, `_` and `-`, a letter first, at most max_name_bytes: so a name never looks
+/// like a CID, a path or an option.
+bool valid_vm_name(const vm_name& name) noexcept;
+
+/// Stable lower-case names, as configurations and output spell them.
+std::string to_string(vmm_kind kind);
+std::string to_string(accel_kind kind);
+std::string to_string(image_format format);
+
+/// The inverse of to_string; nothing for an unknown word.
+std::optional<vmm_kind> parse_vmm_kind(const std::string& word);
+std::optional<accel_kind> parse_accel_kind(const std::string& word);
+std::optional<image_format> parse_image_format(const std::string& word);
+
+template <class Inspector>
+auto inspect(Inspector& f, file_ref& x) {
+  return f(x.path, x.index);
+}
+
+template <class Inspector>
+auto inspect(Inspector& f, disk_config& x) {
+  return f(x.image, x.format, x.writable);
+}
+
+template <class Inspector>
+auto inspect(Inspector& f, vm_config& x) {
+  return f(x.name, x.kernel, x.initrd, x.bootloader, x.params, x.disks, x.memory_mib, x.cpus,
+           x.protected_vm, x.vmm, x.accel, x.console, x.log);
+}
+
+} // namespace crosvisor

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// What subscribers are told of a VM. Knows no CAF type.
+#pragma once
+
+#include "crosvisor/messages/fwd.hpp"
+#include "crosvisor/messages/vm_state.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace crosvisor {
+
+/// The version of what events and printed data look like; grows when a field changes its meaning.
+inline constexpr int event_schema = 1;
+
+enum class vm_event_kind : std::uint8_t {
+  created,
+  starting,
+  started,
+  ready,
+  finished,
+  suspended,
+  resumed,
+  stopping, ///< A stop was asked for; `detail` says which step of the ladder is being tried.
+  dead,
+};
+
+/// One thing that happened to a VM. Whoever subscribes is sent the last state event at once, then
+/// each event as it comes, in the order of `seq`.
+struct vm_event {
+  /// Counts this VM's events from 1; a repeated state event keeps its number.
+  std::uint64_t seq = 0;
+  /// When it happened: milliseconds since 1970-01-01 UTC.
+  std::int64_t time_ms = 0;
+  vm_cid cid = no_cid;
+  vm_name name;
+  vm_event_kind kind = vm_event_kind::created;
+  /// The state that the VM is in with this event.
+  vm_state state = vm_state::not_started;
+  /// One sentence for people; may be empty.
+  std::string detail;
+  /// Of a `dead` event alone.
+  death_reason reason = death_reason::unknown;
+  /// Of a `dead` event alone.
+  vmm_exit exit;
+};
+
+/// Stable snake_case name.
+std::string to_string(vm_event_kind kind);
+
+/// Now, in the unit of vm_event::time_ms.
+inline std::int64_t unix_time_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+template <class Inspector>
+auto inspect(Inspector& f, vm_event& x) {
+  return f(x.seq, x.time_ms, x.cid, x.name, x.kind, x.state, x.detail, x.reason, x.exit);
+}
+
+} // namespace crosvisor
