@@ -12,6 +12,8 @@ namespace crosvisor::io {
 
 struct described_disk {
   int fd = -1; ///< O_RDWR where writable, else O_RDONLY.
+  /// A block device as against a regular file; QEMU wants to be told.
+  bool block_device = false;
   image_format format = image_format::raw;
   bool writable = false;
 };
@@ -32,6 +34,7 @@ struct vm_description {
   int console = -1; ///< Write end: what the guest writes to ttyS0 and hvc0.
   int log = -1;     ///< Write end: what the guest writes to hvc2.
   int control = -1; ///< The VMM's end of its control channel; see vmm_driver::make_endpoint.
+  std::string control_path; ///< control_endpoint::path.
   int vsock = -1;   ///< A claimed /dev/vhost-vsock.
 };
 

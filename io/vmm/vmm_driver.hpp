@@ -18,7 +18,7 @@ namespace crosvisor::io {
 
 /// The two ends of a control channel.
 struct control_endpoint {
-  unique_fd vmm;    ///< Inherited by the VMM, closed here once it runs.
+  unique_fd vmm;    ///< Inherited by the VMM, closed here once it runs; empty: the VMM makes it.
   unique_fd ours;   ///< Empty where we connect by `path` each time.
   std::string path; ///< Inside the runtime directory; empty for a channel without one.
 };
@@ -54,21 +54,35 @@ public:
 
   virtual result<control_endpoint> make_endpoint(const runtime_dir& dir) const = 0;
 
+  /// Whether this program can run `vm` at all, by what was probed; ask before anything is made. Pure:
+  /// see check_image() for what the images hold.
+  virtual result<void> check(const vm_description& vm) const = 0;
+
   /// A pure function: argv and the descriptors that it names. Standard output and error are left to
   /// the caller.
   virtual child_command command(const vm_description& vm) const = 0;
 
-  /// Speaks to a VMM that was just started.
+  /// Speaks to a VMM that was just started as `vm`. `endpoint.vmm` is closed.
   virtual std::shared_ptr<vmm_channel> connect(event_loop& loop, worker_pool& workers,
-                                               control_endpoint endpoint,
+                                               control_endpoint endpoint, const vm_description& vm,
                                                channel_callbacks callbacks) const = 0;
 };
 
-/// The driver for a probed program.
-std::unique_ptr<vmm_driver> make_crosvm_driver(const vmm_info& crosvm);
-std::unique_ptr<vmm_driver> make_qemu_driver(const vmm_info& qemu);
-
 /// How long a VMM may take to answer one request on its control channel.
 inline constexpr std::chrono::seconds control_timeout{5};
+
+/// How long what an ended VMM said last is waited for; it is in our socket's buffer by then.
+inline constexpr std::chrono::milliseconds last_words_timeout{200};
+
+/// The bounds of a control channel; tests make them shorter.
+struct control_timeouts {
+  std::chrono::milliseconds answer = control_timeout;
+  std::chrono::milliseconds last_words = last_words_timeout;
+};
+
+/// The driver for a probed program.
+std::unique_ptr<vmm_driver> make_crosvm_driver(const vmm_info& crosvm,
+                                               control_timeouts timeouts = {});
+std::unique_ptr<vmm_driver> make_qemu_driver(const vmm_info& qemu, control_timeouts timeouts = {});
 
 } // namespace crosvisor::io
