@@ -13,20 +13,20 @@ template <class Enum, std::size_t N>
 using name_table = std::array<std::pair<Enum, const char*>, N>;
 
 constexpr name_table<vmm_kind, 3> vmm_names{{
-  {vmm_kind::automatic, "auto"},
-  {vmm_kind::crosvm, "crosvm"},
-  {vmm_kind::qemu, "qemu"},
+    {vmm_kind::automatic, "auto"},
+    {vmm_kind::crosvm, "crosvm"},
+    {vmm_kind::qemu, "qemu"},
 }};
 
 constexpr name_table<accel_kind, 3> accel_names{{
-  {accel_kind::automatic, "auto"},
-  {accel_kind::kvm, "kvm"},
-  {accel_kind::tcg, "tcg"},
+    {accel_kind::automatic, "auto"},
+    {accel_kind::kvm, "kvm"},
+    {accel_kind::tcg, "tcg"},
 }};
 
 constexpr name_table<image_format, 2> format_names{{
-  {image_format::raw, "raw"},
-  {image_format::qcow2, "qcow2"},
+    {image_format::raw, "raw"},
+    {image_format::qcow2, "qcow2"},
 }};
 
 template <class Enum, std::size_t N>
@@ -101,8 +101,7 @@ std::optional<std::string> find_problem(const vm_config& config) {
     return problem;
   if (auto problem = params_problem(config.params))
     return problem;
-  if (auto problem
-      = out_of_range("memory_mib", config.memory_mib, min_memory_mib, max_memory_mib))
+  if (auto problem = out_of_range("memory_mib", config.memory_mib, min_memory_mib, max_memory_mib))
     return problem;
   if (auto problem = out_of_range("cpus", config.cpus, 1, max_cpus))
     return problem;

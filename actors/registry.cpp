@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/actors/registry.hpp"
+
+#include "crosvisor/actors/vm_supervisor.hpp"
+#include "crosvisor/io/logging.hpp"
+
+#include <caf/expected.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace crosvisor::actors {
+
+namespace {
+
+/// How many CIDs that other programs hold are passed over for one VM.
+constexpr std::size_t max_skipped_cids = 4096;
+
+std::string range_text(const cid_range& range) {
+  return std::to_string(range.first) + " to " + std::to_string(range.last);
+}
+
+} // namespace
+
+registry_state::~registry_state() {
+  for (auto& [cid, vm] : vms_)
+    caf::anon_send_exit(vm.supervisor, caf::exit_reason::user_shutdown);
+}
+
+caf::expected<registry_state::claimed_cid> registry_state::claim() {
+  auto tries = std::min(pool_->available(), max_skipped_cids);
+  for (std::size_t i = 0; i < tries; ++i) {
+    auto cid = *pool_->allocate();
+    auto claim = options_.claimer->claim_cid(cid);
+    if (claim && !claim->taken) {
+      options_.last_cid->save(cid);
+      return claimed_cid{cid, std::move(claim->descriptor)};
+    }
+    pool_->release(cid);
+    if (!claim)
+      return caf::make_error(vm_errc::io_failed, claim.why().what);
+    log::info("registry skips cid {}, another program has it", cid);
+  }
+  return caf::make_error(vm_errc::cid_exhausted,
+                         "no free CID in " + range_text(pool_->range()) + ": "
+                             + std::to_string(vms_.size())
+                             + " are this service's, the others are other programs'");
+}
+
+caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files files,
+                                                      vmm_choice choice) {
+  if (draining_)
+    return caf::make_error(vm_errc::shutting_down, "the service is shutting down");
+  if (const auto* vm = living(config.name))
+    return caf::make_error(vm_errc::name_taken, "name: VM " + std::to_string(vm->info.cid)
+                                                    + " is called \"" + config.name + "\" already");
+  auto claimed = claim();
+  if (!claimed)
+    return claimed.error();
+  auto cid = claimed->cid;
+  if (config.name.empty())
+    config.name = "vm-" + std::to_string(cid);
+  auto info = describe_new_vm(cid, config, choice);
+  auto supervisor = self_->spawn<caf::monitored>(
+      vm_supervisor,
+      vm_supervisor_options{{cid, std::move(config), choice, std::move(files), claimed->vsock},
+                            info,
+                            options_.launcher,
+                            options_.timeouts,
+                            registry_actor{self_}});
+  vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock)});
+  log::info("registry created vm {} \"{}\"", cid, info.name);
+  return {caf::actor_cast<vm_actor>(supervisor), std::move(info)};
+}
+
+const registry_state::entry* registry_state::living(const vm_name& wanted) const {
+  if (wanted.empty())
+    return nullptr;
+  auto i = std::find_if(vms_.begin(), vms_.end(), [&](const auto& vm) {
+    return vm.second.info.name == wanted && vm.second.info.state != vm_state::dead;
+  });
+  return i == vms_.end() ? nullptr : &i->second;
+}
+
+caf::result<vm_actor> registry_state::find(vm_cid cid) const {
+  auto i = vms_.find(cid);
+  if (i == vms_.end())
+    return caf::make_error(vm_errc::no_such_vm, "no VM with CID " + std::to_string(cid));
+  return caf::actor_cast<vm_actor>(i->second.supervisor);
+}
+
+caf::result<vm_actor> registry_state::find(const vm_name& wanted) const {
+  if (const auto* vm = living(wanted))
+    return caf::actor_cast<vm_actor>(vm->supervisor);
+  return caf::make_error(vm_errc::no_such_vm, "no living VM with the name \"" + wanted + "\"");
+}
+
+std::vector<vm_info> registry_state::list() const {
+  std::vector<vm_info> infos;
+  infos.reserve(vms_.size());
+  for (const auto& [cid, vm] : vms_)
+    infos.push_back(vm.info);
+  return infos;
+}
+
+void registry_state::update(vm_info info) {
+  if (auto i = vms_.find(info.cid); i != vms_.end())
+    i->second.info = std::move(info);
+}
+
+caf::result<caf::ok_atom> registry_state::drain(caf::timespan grace) {
+  draining_ = true;
+  if (vms_.empty())
+    return caf::ok_atom::value;
+  log::info("registry stops {} vms", vms_.size());
+  for (const auto& [cid, vm] : vms_)
+    self_->send(vm.supervisor, drain_atom::value, grace);
+  return drained_.emplace_back(self_->make_response_promise<caf::ok_atom>());
+}
+
+void registry_state::forget(const caf::actor_addr& supervisor) {
+  auto i = std::find_if(vms_.begin(), vms_.end(), [&](const auto& vm) {
+    return vm.second.supervisor.address() == supervisor;
+  });
+  if (i == vms_.end())
+    return;
+  pool_->release(i->first);
+  vms_.erase(i);
+  if (vms_.empty())
+    for (auto& promise : std::exchange(drained_, {}))
+      promise.deliver(caf::ok_atom::value);
+}
+
+registry_actor::behavior_type registry_state::make_behavior(registry_options options) {
+  options_ = std::move(options);
+  pool_ = std::make_unique<cid_pool>(options_.cids, options_.last_cid->load());
+  self_->set_down_handler([this](caf::down_msg& down) {
+    if (down.reason && down.reason != caf::exit_reason::user_shutdown)
+      log::error("registry lost a supervisor: {}", to_string(down.reason));
+    forget(down.source);
+  });
+  return {
+      [this](create_atom, vm_config& config, vm_files& files, vmm_choice choice) {
+        return create(std::move(config), std::move(files), choice);
+      },
+      [this](caf::get_atom, vm_cid cid) { return find(cid); },
+      [this](caf::get_atom, const vm_name& vm) { return find(vm); },
+      [this](list_atom) { return list(); },
+      [this](vm_info& info) { update(std::move(info)); },
+      [this](drain_atom, caf::timespan grace) { return drain(grace); },
+  };
+}
+
+registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry_state> self,
+                                       registry_options options) {
+  return self->state.make_behavior(std::move(options));
+}
+
+} // namespace crosvisor::actors

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The actor that owns the CIDs and the table of VMs.
+#pragma once
+
+#include "crosvisor/actors/cid_pool.hpp"
+#include "crosvisor/actors/timeouts.hpp"
+#include "crosvisor/io/backend.hpp"
+#include "crosvisor/messages/interfaces.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace crosvisor::actors {
+
+struct registry_options {
+  cid_range cids;
+  vm_timeouts timeouts;
+  std::shared_ptr<io::vmm_launcher> launcher;
+  std::shared_ptr<io::cid_claimer> claimer;
+  std::shared_ptr<io::cid_store> last_cid;
+};
+
+class registry_state {
+public:
+  using pointer = registry_actor::stateful_pointer<registry_state>;
+
+  static inline const char* name = "registry";
+
+  explicit registry_state(pointer self) : self_(self) {}
+  ~registry_state();
+
+  registry_actor::behavior_type make_behavior(registry_options options);
+
+  caf::result<vm_actor, vm_info> create(vm_config config, vm_files files, vmm_choice choice);
+  caf::result<vm_actor> find(vm_cid cid) const;
+  caf::result<vm_actor> find(const vm_name& name) const;
+  std::vector<vm_info> list() const;
+  void update(vm_info info);
+  caf::result<caf::ok_atom> drain(caf::timespan grace);
+
+private:
+  struct entry {
+    vm_supervisor_actor supervisor;
+    vm_info info;
+    /// Holds the CID in the kernel as long as the VM has it.
+    std::shared_ptr<const io::unique_fd> vsock;
+  };
+
+  struct claimed_cid {
+    vm_cid cid;
+    std::shared_ptr<const io::unique_fd> vsock;
+  };
+
+  /// A free CID that no other program on the host has.
+  caf::expected<claimed_cid> claim();
+  const entry* living(const vm_name& name) const;
+  void forget(const caf::actor_addr& supervisor);
+
+  pointer self_;
+  registry_options options_;
+  std::unique_ptr<cid_pool> pool_;
+  std::map<vm_cid, entry> vms_;
+  bool draining_ = false;
+  std::vector<caf::typed_response_promise<caf::ok_atom>> drained_;
+};
+
+/// Allocates CIDs, spawns a supervisor for each VM and monitors it; its going down is the one thing
+/// that frees a CID. A supervisor that goes down with an error is a bug or a lost resource and
+/// logged as such. Ends with the service, and all supervisors with it.
+registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry_state> self,
+                                       registry_options options);
+
+} // namespace crosvisor::actors

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// A VM's life as one table: phase × input → next phase and action. Pure data.
+#pragma once
+
+#include "crosvisor/messages/vm_state.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace crosvisor::actors {
+
+/// Where a VM is in its life; finer than vm_state, which the payload moves on while the VM runs.
+enum class vm_phase : std::uint8_t {
+  created,      ///< Nothing runs.
+  launching,    ///< Its VMM is being started; bounded by the start timeout.
+  running,      ///< Its VMM runs the guest.
+  asking_guest, ///< Stop, first rung: the power button was pressed.
+  asking_vmm,   ///< Second rung: the VMM was asked to quit.
+  terminating,  ///< Third rung: SIGTERM was sent.
+  killing,      ///< Last rung: SIGKILL was sent.
+  dead,
+};
+inline constexpr std::size_t vm_phase_count = 8;
+
+/// What can happen to a VM.
+enum class vm_input : std::uint8_t {
+  start,         ///< Somebody asks to start it.
+  stop,          ///< Somebody asks to stop it.
+  kill,          ///< Somebody asks to kill it.
+  up,            ///< The VMM runs the guest.
+  launch_failed, ///< There is no VMM process.
+  fault,         ///< The VMM says that the guest can't go on.
+  exited,        ///< The VMM's process has ended.
+  refused,       ///< The present rung of the stop ladder was refused.
+  expired,       ///< The present phase has taken as long as it may.
+};
+inline constexpr std::size_t vm_input_count = 9;
+
+/// What the supervisor then does. A phase's timer is armed when the phase is entered.
+enum class vm_action : std::uint8_t {
+  ignore,   ///< Nothing: late, or of no meaning here.
+  reject,   ///< Answer wrong_state.
+  join,     ///< Let the sender wait for the death that is under way.
+  launch,   ///< Start the VMM.
+  announce, ///< Tell that it started.
+  press_power_button,
+  ask_to_quit,
+  terminate,
+  kill,
+  bury,    ///< Tell that it died, why, and release what it had.
+  abandon, ///< The same, of a process that does not die.
+};
+
+struct vm_transition {
+  vm_phase next;
+  vm_action action;
+};
+
+/// The table. Every pair has an entry; `ignore`, `reject` and `join` stay in the phase.
+vm_transition next_step(vm_phase phase, vm_input input) noexcept;
+
+/// Why the service itself ended a VM; what it knows better than any exit status.
+enum class end_cause : std::uint8_t {
+  none,          ///< It did not: the VMM ended by itself.
+  stop,          ///< A stop or kill was asked for.
+  start_expired, ///< The VMM never answered.
+  fault,         ///< The VMM reported that the guest can't go on.
+};
+
+/// The one reason for a death, from what the VMM's end looked like and from what the service did.
+/// @param had_started whether the guest ever ran.
+/// @param fault what a VMM's fault said.
+vmm_exit judge_death(vmm_exit exit, end_cause cause, bool had_started, const std::string& fault);
+
+std::string to_string(vm_phase phase);
+std::string to_string(vm_input input);
+
+} // namespace crosvisor::actors

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/actors/vm_supervisor.hpp"
+
+#include "crosvisor/io/logging.hpp"
+
+#include <caf/send.hpp>
+
+#include <cerrno>
+#include <utility>
+
+namespace crosvisor::actors {
+
+namespace {
+
+vm_errc errc_of(io::launch_failure failure) {
+  switch (failure) {
+  case io::launch_failure::bad_files:
+    return vm_errc::invalid_config;
+  case io::launch_failure::host:
+    return vm_errc::io_failed;
+  case io::launch_failure::no_vmm:
+    return vm_errc::vmm_unavailable;
+  }
+  return vm_errc::start_failed;
+}
+
+/// Each callback does one thing: it sends a message. They hold the actor, and the process, which
+/// holds them, is held by the actor's state; the state's destruction breaks that circle.
+io::vmm_callbacks report_to(const vm_supervisor_actor& self) {
+  return {
+      [self](std::int32_t pid) { caf::anon_send(self, up_atom::value, pid); },
+      [self](io::launch_failure failure, std::string what) {
+        caf::anon_send(self, failed_atom::value,
+                       caf::make_error(errc_of(failure), std::move(what)));
+      },
+      [self](std::string what) { caf::anon_send(self, fault_atom::value, std::move(what)); },
+      [self](vmm_exit exit) { caf::anon_send(self, exited_atom::value, std::move(exit)); },
+  };
+}
+
+vmm_answer answer_of(std::uint64_t id, const io::failure& why) {
+  return {id, false, why.code == ETIMEDOUT, why.what, {}};
+}
+
+caf::error error_of(const vmm_answer& answer) {
+  return caf::make_error(answer.timed_out ? vm_errc::timed_out : vm_errc::vmm_refused, answer.what);
+}
+
+std::string summary_of(const vm_info& info) {
+  return to_string(info.vmm) + ", " + to_string(info.accel) + ", " + std::to_string(info.cpus)
+         + (info.cpus == 1 ? " cpu, " : " cpus, ") + std::to_string(info.memory_mib) + " MiB";
+}
+
+} // namespace
+
+vm_info describe_new_vm(vm_cid cid, const vm_config& config, const vmm_choice& choice) {
+  vm_info info;
+  info.cid = cid;
+  info.name = config.name;
+  info.vmm = choice.vmm;
+  info.accel = choice.accel;
+  info.memory_mib = config.memory_mib;
+  info.cpus = config.cpus;
+  info.created_ms = unix_time_ms();
+  return info;
+}
+
+// -- the table ----------------------------------------------------------------
+
+bool vm_supervisor_state::apply(vm_input input) {
+  auto [next, action] = next_step(phase_, input);
+  if (action == vm_action::reject)
+    return false;
+  if (next != phase_) {
+    log::debug("vm {} goes from {} to {} on {}", info_.cid, to_string(phase_), to_string(next),
+               to_string(input));
+    phase_ = next;
+    // A timer of the phase that was left must not count in this one.
+    ++step_;
+  }
+  act(action);
+  return true;
+}
+
+void vm_supervisor_state::act(vm_action action) {
+  switch (action) {
+  case vm_action::ignore:
+  case vm_action::reject:
+  case vm_action::join:
+    return;
+  case vm_action::launch:
+    return launch();
+  case vm_action::announce:
+    had_started_ = true;
+    set_state(vm_state::started);
+    for (auto& promise : std::exchange(starting_, {}))
+      promise.deliver(info_);
+    return;
+  case vm_action::press_power_button:
+    return press_power_button();
+  case vm_action::ask_to_quit:
+    return ask_to_quit();
+  case vm_action::terminate:
+    tell(vm_event_kind::stopping, "SIGTERM");
+    arm(timeouts_.terminate);
+    return process_->terminate();
+  case vm_action::kill:
+    tell(vm_event_kind::stopping, "SIGKILL");
+    arm(timeouts_.kill);
+    return process_->kill();
+  case vm_action::abandon:
+    info_.exit = {exit_kind::vanished, 0, death_reason::infrastructure_error,
+                  "the VMM's process survives SIGKILL; it is stuck in the kernel"};
+    cause_ = end_cause::none;
+    return bury();
+  case vm_action::bury:
+    return bury();
+  }
+}
+
+void vm_supervisor_state::arm(caf::timespan bound) {
+  self_->delayed_send(self_, bound, expired_atom::value, step_);
+}
+
+// -- starting -----------------------------------------------------------------
+
+caf::result<vm_info> vm_supervisor_state::start() {
+  auto promise = self_->make_response_promise<vm_info>();
+  if (phase_ == vm_phase::created)
+    starting_.push_back(promise);
+  if (!apply(vm_input::start))
+    return not_now("start");
+  return promise;
+}
+
+void vm_supervisor_state::launch() {
+  set_state(vm_state::starting, summary_of(info_));
+  arm(timeouts_.start);
+  process_ = launcher_->launch(std::move(request_), report_to(self_));
+}
+
+void vm_supervisor_state::up(std::int32_t pid) {
+  info_.vmm_pid = pid;
+  log::info("vm {} runs in vmm pid {}", info_.cid, pid);
+  apply(vm_input::up);
+}
+
+void vm_supervisor_state::launch_failed(caf::error why) {
+  info_.exit = {exit_kind::none, 0, death_reason::start_failed, sentence_of(why)};
+  launch_error_ = std::move(why);
+  apply(vm_input::launch_failed);
+}
+
+// -- stopping -----------------------------------------------------------------
+
+caf::result<vm_info> vm_supervisor_state::stop(vm_input how, caf::timespan grace) {
+  if (phase_ == vm_phase::dead)
+    return info_;
+  auto promise = self_->make_response_promise<vm_info>();
+  stopping_.push_back(promise);
+  grace_ = grace;
+  if (cause_ == end_cause::none)
+    cause_ = end_cause::stop;
+  apply(how);
+  return promise;
+}
+
+void vm_supervisor_state::press_power_button() {
+  if (grace_ <= caf::timespan::zero()) {
+    apply(vm_input::expired);
+    return;
+  }
+  tell(vm_event_kind::stopping, "power button");
+  arm(grace_);
+  // A suspended guest would never see the button.
+  if (std::exchange(info_.suspended, false))
+    process_->ask(io::vmm_request::resume, completion([](const vmm_answer&) {}));
+  process_->ask(io::vmm_request::power_button, rung());
+}
+
+void vm_supervisor_state::ask_to_quit() {
+  tell(vm_event_kind::stopping, "VMM stop");
+  arm(timeouts_.quit);
+  process_->ask(io::vmm_request::quit, rung());
+}
+
+void vm_supervisor_state::fault(std::string what) {
+  log::warn("vm {} can't go on: {}", info_.cid, what);
+  if (cause_ == end_cause::none) {
+    cause_ = end_cause::fault;
+    fault_ = std::move(what);
+  }
+  apply(vm_input::fault);
+}
+
+void vm_supervisor_state::expired(std::uint64_t step) {
+  if (step != step_)
+    return;
+  if (phase_ == vm_phase::launching)
+    cause_ = end_cause::start_expired;
+  apply(vm_input::expired);
+}
+
+// -- death --------------------------------------------------------------------
+
+void vm_supervisor_state::exited(vmm_exit exit) {
+  if (phase_ == vm_phase::dead)
+    return;
+  info_.exit = std::move(exit);
+  apply(vm_input::exited);
+}
+
+void vm_supervisor_state::bury() {
+  if (!process_) {
+    // Nothing ever ran: what is judged is the stop alone.
+    request_.files.reset();
+    if (!launch_error_)
+      info_.exit = {exit_kind::none, 0, death_reason::killed, "stopped before it was started"};
+  }
+  info_.exit = judge_death(std::move(info_.exit), cause_, had_started_, fault_);
+  info_.reason = info_.exit.reason;
+  info_.suspended = false;
+  info_.vmm_pid = 0;
+  log::info("vm {} died: {} ({})", info_.cid, to_string(info_.reason), to_string(info_.exit));
+  set_state(vm_state::dead, info_.exit.detail);
+  answer_the_waiting();
+  self_->delayed_send(self_, timeouts_.forget, expired_atom::value, ++step_);
+  if (!process_)
+    return released();
+  process_->release(
+      [self = vm_supervisor_actor{self_}] { caf::anon_send(self, caf::delete_atom::value); });
+}
+
+void vm_supervisor_state::answer_the_waiting() {
+  if (!launch_error_)
+    launch_error_ = caf::make_error(vm_errc::start_failed, info_.exit.detail);
+  for (auto& promise : std::exchange(starting_, {}))
+    promise.deliver(launch_error_);
+  for (auto& promise : std::exchange(stopping_, {}))
+    promise.deliver(info_);
+}
+
+void vm_supervisor_state::released() {
+  released_ = true;
+  if (draining_)
+    self_->quit();
+}
+
+void vm_supervisor_state::drain(caf::timespan grace) {
+  draining_ = true;
+  if (released_)
+    return self_->quit();
+  if (phase_ == vm_phase::dead)
+    return;
+  grace_ = grace;
+  if (cause_ == end_cause::none)
+    cause_ = end_cause::stop;
+  apply(vm_input::stop);
+}
+
+// -- while it runs ------------------------------------------------------------
+
+caf::result<vm_info> vm_supervisor_state::pause(io::vmm_request what) {
+  auto suspend = what == io::vmm_request::suspend;
+  if (phase_ != vm_phase::running)
+    return not_now(suspend ? "suspend" : "resume");
+  if (info_.suspended == suspend)
+    return info_;
+  auto promise = self_->make_response_promise<vm_info>();
+  process_->ask(what, completion([this, suspend, promise](const vmm_answer& answer) mutable {
+                  if (!answer.done) {
+                    promise.deliver(error_of(answer));
+                    return;
+                  }
+                  if (phase_ == vm_phase::running && info_.suspended != suspend) {
+                    info_.suspended = suspend;
+                    tell(suspend ? vm_event_kind::suspended : vm_event_kind::resumed);
+                  }
+                  promise.deliver(info_);
+                }));
+  return promise;
+}
+
+caf::result<balloon_info> vm_supervisor_state::get_balloon() {
+  if (phase_ != vm_phase::running)
+    return not_now("read the balloon of");
+  auto promise = self_->make_response_promise<balloon_info>();
+  auto id = answers_.expect([promise](const vmm_answer& answer) mutable {
+    if (answer.done)
+      promise.deliver(answer.balloon);
+    else
+      promise.deliver(error_of(answer));
+  });
+  process_->get_balloon([self = vm_supervisor_actor{self_}, id](io::result<balloon_info> got) {
+    caf::anon_send(self, got ? vmm_answer{id, true, false, {}, *got} : answer_of(id, got.why()));
+  });
+  return promise;
+}
+
+caf::result<caf::ok_atom> vm_supervisor_state::set_balloon(std::uint64_t size_bytes) {
+  if (phase_ != vm_phase::running)
+    return not_now("set the balloon of");
+  auto memory_bytes = std::uint64_t{info_.memory_mib} << 20;
+  if (size_bytes > memory_bytes)
+    return caf::make_error(vm_errc::invalid_config,
+                           "balloon: " + std::to_string(size_bytes) + " bytes; at most the VM's "
+                               + std::to_string(memory_bytes) + " are allowed");
+  auto promise = self_->make_response_promise<caf::ok_atom>();
+  process_->set_balloon(size_bytes, completion([promise](const vmm_answer& answer) mutable {
+                          if (answer.done)
+                            promise.deliver(caf::ok_atom::value);
+                          else
+                            promise.deliver(error_of(answer));
+                        }));
+  return promise;
+}
+
+io::vmm_process::completion vm_supervisor_state::completion(pending_answers::handler handle) {
+  auto id = answers_.expect(std::move(handle));
+  return [self = vm_supervisor_actor{self_}, id](io::result<void> done) {
+    caf::anon_send(self, done ? vmm_answer{id, true, false, {}, {}} : answer_of(id, done.why()));
+  };
+}
+
+io::vmm_process::completion vm_supervisor_state::rung() {
+  return completion([this, step = step_](const vmm_answer& answer) {
+    if (!answer.done && step == step_)
+      apply(vm_input::refused);
+  });
+}
+
+// -- events -------------------------------------------------------------------
+
+void vm_supervisor_state::set_state(vm_state state, std::string detail) {
+  info_.state = state;
+  // Before anybody learns of it, so that a list asked for then is not older than the news.
+  self_->send(registry_, info_);
+  feed_.publish_state(info_, std::move(detail));
+}
+
+void vm_supervisor_state::tell(vm_event_kind kind, std::string detail) {
+  self_->send(registry_, info_);
+  feed_.publish(info_, kind, std::move(detail));
+}
+
+caf::error vm_supervisor_state::not_now(const char* what) const {
+  return caf::make_error(
+      vm_errc::wrong_state,
+      std::string{"can't "} + what + " VM " + std::to_string(info_.cid) + ": it is "
+          + to_string(info_.state)
+          + (phase_ > vm_phase::running && phase_ < vm_phase::dead ? " and being stopped" : ""));
+}
+
+// -- the actor ----------------------------------------------------------------
+
+vm_supervisor_actor::behavior_type
+vm_supervisor_state::make_behavior(vm_supervisor_options options) {
+  launcher_ = std::move(options.launcher);
+  timeouts_ = options.timeouts;
+  registry_ = std::move(options.registry);
+  request_ = std::move(options.request);
+  info_ = std::move(options.info);
+  self_->set_down_handler([this](caf::down_msg& down) { feed_.forget(down.source); });
+  set_state(vm_state::not_started);
+  return {
+      [this](start_atom) { return start(); },
+      [this](stop_atom, caf::timespan grace) { return stop(vm_input::stop, grace); },
+      [this](kill_atom) { return stop(vm_input::kill, caf::timespan::zero()); },
+      [this](suspend_atom) { return pause(io::vmm_request::suspend); },
+      [this](resume_atom) { return pause(io::vmm_request::resume); },
+      [this](caf::get_atom, balloon_atom) { return get_balloon(); },
+      [this](caf::put_atom, balloon_atom, std::uint64_t size) { return set_balloon(size); },
+      [this](caf::get_atom, state_atom) { return info_; },
+      [this](caf::subscribe_atom) {
+        feed_.subscribe(self_->current_sender());
+        return info_;
+      },
+      [this](caf::unsubscribe_atom) { feed_.unsubscribe(self_->current_sender()); },
+      [this](up_atom, std::int32_t pid) { up(pid); },
+      [this](failed_atom, caf::error& why) { launch_failed(std::move(why)); },
+      [this](fault_atom, std::string& what) { fault(std::move(what)); },
+      [this](exited_atom, vmm_exit& exit) { exited(std::move(exit)); },
+      [this](const vmm_answer& answer) { answers_.handle(answer); },
+      [this](expired_atom, std::uint64_t step) {
+        if (phase_ == vm_phase::dead && step == step_)
+          self_->quit();
+        else
+          expired(step);
+      },
+      [this](caf::delete_atom) { released(); },
+      [this](drain_atom, caf::timespan grace) { drain(grace); },
+  };
+}
+
+vm_supervisor_actor::behavior_type
+vm_supervisor(vm_supervisor_actor::stateful_pointer<vm_supervisor_state> self,
+              vm_supervisor_options options) {
+  return self->state.make_behavior(std::move(options));
+}
+
+} // namespace crosvisor::actors

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one way to log: log::info("vm {} started vmm pid {}", cid, pid), subject verb object.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace crosvisor::log {
+
+/// error: a requested action failed, or the service can't go on. warn: something abnormal, the
+/// service goes on. info: for an operator who doesn't know the code. debug: the rest.
+enum class level : std::uint8_t { debug, info, warn, error, off };
+
+/// Lines below `least` are dropped. Any thread; `warn` until it is called.
+void set_level(level least);
+
+bool enabled(level of) noexcept;
+
+/// One line to standard error: with a time for people, or with a `<N>` priority and without one
+/// when the journal reads it (sd-daemon(3)). Any thread.
+void write(level of, std::string_view line);
+
+template <class... Args>
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(level::debug))
+    write(level::debug, fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <class... Args>
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(level::info))
+    write(level::info, fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <class... Args>
+void warn(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(level::warn))
+    write(level::warn, fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <class... Args>
+void error(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(level::error))
+    write(level::error, fmt::format(format, std::forward<Args>(args)...));
+}
+
+} // namespace crosvisor::log
