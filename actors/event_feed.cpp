@@ -12,18 +12,12 @@ namespace {
 
 vm_event_kind kind_of(vm_state state) {
   switch (state) {
-  case vm_state::not_started:
-    return vm_event_kind::created;
-  case vm_state::starting:
-    return vm_event_kind::starting;
-  case vm_state::started:
-    return vm_event_kind::started;
-  case vm_state::ready:
-    return vm_event_kind::ready;
-  case vm_state::finished:
-    return vm_event_kind::finished;
-  case vm_state::dead:
-    break;
+    case vm_state::not_started: return vm_event_kind::created;
+    case vm_state::starting: return vm_event_kind::starting;
+    case vm_state::started: return vm_event_kind::started;
+    case vm_state::ready: return vm_event_kind::ready;
+    case vm_state::finished: return vm_event_kind::finished;
+    case vm_state::dead: break;
   }
   return vm_event_kind::dead;
 }

@@ -44,8 +44,8 @@ caf::expected<registry_state::claimed_cid> registry_state::claim() {
   }
   return caf::make_error(vm_errc::cid_exhausted,
                          "no free CID in " + range_text(pool_->range()) + ": "
-                             + std::to_string(vms_.size())
-                             + " are this service's, the others are other programs'");
+                           + std::to_string(vms_.size())
+                           + " are this service's, the others are other programs'");
 }
 
 caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files files,
@@ -54,7 +54,7 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
     return caf::make_error(vm_errc::shutting_down, "the service is shutting down");
   if (const auto* vm = living(config.name))
     return caf::make_error(vm_errc::name_taken, "name: VM " + std::to_string(vm->info.cid)
-                                                    + " is called \"" + config.name + "\" already");
+                                                  + " is called \"" + config.name + "\" already");
   auto claimed = claim();
   if (!claimed)
     return claimed.error();
@@ -63,12 +63,12 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
     config.name = "vm-" + std::to_string(cid);
   auto info = describe_new_vm(cid, config, choice);
   auto supervisor = self_->spawn<caf::monitored>(
-      vm_supervisor,
-      vm_supervisor_options{{cid, std::move(config), choice, std::move(files), claimed->vsock},
-                            info,
-                            options_.launcher,
-                            options_.timeouts,
-                            registry_actor{self_}});
+    vm_supervisor,
+    vm_supervisor_options{{cid, std::move(config), choice, std::move(files), claimed->vsock},
+                          info,
+                          options_.launcher,
+                          options_.timeouts,
+                          registry_actor{self_}});
   vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock)});
   log::info("registry created vm {} \"{}\"", cid, info.name);
   return {caf::actor_cast<vm_actor>(supervisor), std::move(info)};
@@ -141,14 +141,14 @@ registry_actor::behavior_type registry_state::make_behavior(registry_options opt
     forget(down.source);
   });
   return {
-      [this](create_atom, vm_config& config, vm_files& files, vmm_choice choice) {
-        return create(std::move(config), std::move(files), choice);
-      },
-      [this](caf::get_atom, vm_cid cid) { return find(cid); },
-      [this](caf::get_atom, const vm_name& vm) { return find(vm); },
-      [this](list_atom) { return list(); },
-      [this](vm_info& info) { update(std::move(info)); },
-      [this](drain_atom, caf::timespan grace) { return drain(grace); },
+    [this](create_atom, vm_config& config, vm_files& files, vmm_choice choice) {
+      return create(std::move(config), std::move(files), choice);
+    },
+    [this](caf::get_atom, vm_cid cid) { return find(cid); },
+    [this](caf::get_atom, const vm_name& vm) { return find(vm); },
+    [this](list_atom) { return list(); },
+    [this](vm_info& info) { update(std::move(info)); },
+    [this](drain_atom, caf::timespan grace) { return drain(grace); },
   };
 }
 

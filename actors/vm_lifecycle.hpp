@@ -56,7 +56,8 @@ struct vm_transition {
   vm_action action;
 };
 
-/// The table. Every pair has an entry; `ignore`, `reject` and `join` stay in the phase.
+/// Looks the pair up in the table; what has no row there is late or means nothing, and is ignored.
+/// `ignore`, `reject` and `join` stay in the phase.
 vm_transition next_step(vm_phase phase, vm_input input) noexcept;
 
 /// Why the service itself ended a VM; what it knows better than any exit status.

@@ -14,12 +14,9 @@ namespace {
 
 vm_errc errc_of(io::launch_failure failure) {
   switch (failure) {
-  case io::launch_failure::bad_files:
-    return vm_errc::invalid_config;
-  case io::launch_failure::host:
-    return vm_errc::io_failed;
-  case io::launch_failure::no_vmm:
-    return vm_errc::vmm_unavailable;
+    case io::launch_failure::bad_files: return vm_errc::invalid_config;
+    case io::launch_failure::host: return vm_errc::io_failed;
+    case io::launch_failure::no_vmm: return vm_errc::vmm_unavailable;
   }
   return vm_errc::start_failed;
 }
@@ -28,13 +25,12 @@ vm_errc errc_of(io::launch_failure failure) {
 /// holds them, is held by the actor's state; the state's destruction breaks that circle.
 io::vmm_callbacks report_to(const vm_supervisor_actor& self) {
   return {
-      [self](std::int32_t pid) { caf::anon_send(self, up_atom::value, pid); },
-      [self](io::launch_failure failure, std::string what) {
-        caf::anon_send(self, failed_atom::value,
-                       caf::make_error(errc_of(failure), std::move(what)));
-      },
-      [self](std::string what) { caf::anon_send(self, fault_atom::value, std::move(what)); },
-      [self](vmm_exit exit) { caf::anon_send(self, exited_atom::value, std::move(exit)); },
+    [self](std::int32_t pid) { caf::anon_send(self, up_atom::value, pid); },
+    [self](io::launch_failure failure, std::string what) {
+      caf::anon_send(self, failed_atom::value, caf::make_error(errc_of(failure), std::move(what)));
+    },
+    [self](std::string what) { caf::anon_send(self, fault_atom::value, std::move(what)); },
+    [self](vmm_exit exit) { caf::anon_send(self, exited_atom::value, std::move(exit)); },
   };
 }
 
@@ -84,37 +80,32 @@ bool vm_supervisor_state::apply(vm_input input) {
 
 void vm_supervisor_state::act(vm_action action) {
   switch (action) {
-  case vm_action::ignore:
-  case vm_action::reject:
-  case vm_action::join:
-    return;
-  case vm_action::launch:
-    return launch();
-  case vm_action::announce:
-    had_started_ = true;
-    set_state(vm_state::started);
-    for (auto& promise : std::exchange(starting_, {}))
-      promise.deliver(info_);
-    return;
-  case vm_action::press_power_button:
-    return press_power_button();
-  case vm_action::ask_to_quit:
-    return ask_to_quit();
-  case vm_action::terminate:
-    tell(vm_event_kind::stopping, "SIGTERM");
-    arm(timeouts_.terminate);
-    return process_->terminate();
-  case vm_action::kill:
-    tell(vm_event_kind::stopping, "SIGKILL");
-    arm(timeouts_.kill);
-    return process_->kill();
-  case vm_action::abandon:
-    info_.exit = {exit_kind::vanished, 0, death_reason::infrastructure_error,
-                  "the VMM's process survives SIGKILL; it is stuck in the kernel"};
-    cause_ = end_cause::none;
-    return bury();
-  case vm_action::bury:
-    return bury();
+    case vm_action::ignore:
+    case vm_action::reject:
+    case vm_action::join: return;
+    case vm_action::launch: return launch();
+    case vm_action::announce:
+      had_started_ = true;
+      set_state(vm_state::started);
+      for (auto& promise : std::exchange(starting_, {}))
+        promise.deliver(info_);
+      return;
+    case vm_action::press_power_button: return press_power_button();
+    case vm_action::ask_to_quit: return ask_to_quit();
+    case vm_action::terminate:
+      tell(vm_event_kind::stopping, "SIGTERM");
+      arm(timeouts_.terminate);
+      return process_->terminate();
+    case vm_action::kill:
+      tell(vm_event_kind::stopping, "SIGKILL");
+      arm(timeouts_.kill);
+      return process_->kill();
+    case vm_action::abandon:
+      info_.exit = {exit_kind::vanished, 0, death_reason::infrastructure_error,
+                    "the VMM's process survives SIGKILL; it is stuck in the kernel"};
+      cause_ = end_cause::none;
+      return bury();
+    case vm_action::bury: return bury();
   }
 }
 
@@ -228,7 +219,7 @@ void vm_supervisor_state::bury() {
   if (!process_)
     return released();
   process_->release(
-      [self = vm_supervisor_actor{self_}] { caf::anon_send(self, caf::delete_atom::value); });
+    [self = vm_supervisor_actor{self_}] { caf::anon_send(self, caf::delete_atom::value); });
 }
 
 void vm_supervisor_state::answer_the_waiting() {
@@ -304,7 +295,7 @@ caf::result<caf::ok_atom> vm_supervisor_state::set_balloon(std::uint64_t size_by
   if (size_bytes > memory_bytes)
     return caf::make_error(vm_errc::invalid_config,
                            "balloon: " + std::to_string(size_bytes) + " bytes; at most the VM's "
-                               + std::to_string(memory_bytes) + " are allowed");
+                             + std::to_string(memory_bytes) + " are allowed");
   auto promise = self_->make_response_promise<caf::ok_atom>();
   process_->set_balloon(size_bytes, completion([promise](const vmm_answer& answer) mutable {
                           if (answer.done)
@@ -345,10 +336,10 @@ void vm_supervisor_state::tell(vm_event_kind kind, std::string detail) {
 
 caf::error vm_supervisor_state::not_now(const char* what) const {
   return caf::make_error(
-      vm_errc::wrong_state,
-      std::string{"can't "} + what + " VM " + std::to_string(info_.cid) + ": it is "
-          + to_string(info_.state)
-          + (phase_ > vm_phase::running && phase_ < vm_phase::dead ? " and being stopped" : ""));
+    vm_errc::wrong_state,
+    std::string{"can't "} + what + " VM " + std::to_string(info_.cid) + ": it is "
+      + to_string(info_.state)
+      + (phase_ > vm_phase::running && phase_ < vm_phase::dead ? " and being stopped" : ""));
 }
 
 // -- the actor ----------------------------------------------------------------
@@ -363,32 +354,32 @@ vm_supervisor_state::make_behavior(vm_supervisor_options options) {
   self_->set_down_handler([this](caf::down_msg& down) { feed_.forget(down.source); });
   set_state(vm_state::not_started);
   return {
-      [this](start_atom) { return start(); },
-      [this](stop_atom, caf::timespan grace) { return stop(vm_input::stop, grace); },
-      [this](kill_atom) { return stop(vm_input::kill, caf::timespan::zero()); },
-      [this](suspend_atom) { return pause(io::vmm_request::suspend); },
-      [this](resume_atom) { return pause(io::vmm_request::resume); },
-      [this](caf::get_atom, balloon_atom) { return get_balloon(); },
-      [this](caf::put_atom, balloon_atom, std::uint64_t size) { return set_balloon(size); },
-      [this](caf::get_atom, state_atom) { return info_; },
-      [this](caf::subscribe_atom) {
-        feed_.subscribe(self_->current_sender());
-        return info_;
-      },
-      [this](caf::unsubscribe_atom) { feed_.unsubscribe(self_->current_sender()); },
-      [this](up_atom, std::int32_t pid) { up(pid); },
-      [this](failed_atom, caf::error& why) { launch_failed(std::move(why)); },
-      [this](fault_atom, std::string& what) { fault(std::move(what)); },
-      [this](exited_atom, vmm_exit& exit) { exited(std::move(exit)); },
-      [this](const vmm_answer& answer) { answers_.handle(answer); },
-      [this](expired_atom, std::uint64_t step) {
-        if (phase_ == vm_phase::dead && step == step_)
-          self_->quit();
-        else
-          expired(step);
-      },
-      [this](caf::delete_atom) { released(); },
-      [this](drain_atom, caf::timespan grace) { drain(grace); },
+    [this](start_atom) { return start(); },
+    [this](stop_atom, caf::timespan grace) { return stop(vm_input::stop, grace); },
+    [this](kill_atom) { return stop(vm_input::kill, caf::timespan::zero()); },
+    [this](suspend_atom) { return pause(io::vmm_request::suspend); },
+    [this](resume_atom) { return pause(io::vmm_request::resume); },
+    [this](caf::get_atom, balloon_atom) { return get_balloon(); },
+    [this](caf::put_atom, balloon_atom, std::uint64_t size) { return set_balloon(size); },
+    [this](caf::get_atom, state_atom) { return info_; },
+    [this](caf::subscribe_atom) {
+      feed_.subscribe(self_->current_sender());
+      return info_;
+    },
+    [this](caf::unsubscribe_atom) { feed_.unsubscribe(self_->current_sender()); },
+    [this](up_atom, std::int32_t pid) { up(pid); },
+    [this](failed_atom, caf::error& why) { launch_failed(std::move(why)); },
+    [this](fault_atom, std::string& what) { fault(std::move(what)); },
+    [this](exited_atom, vmm_exit& exit) { exited(std::move(exit)); },
+    [this](const vmm_answer& answer) { answers_.handle(answer); },
+    [this](expired_atom, std::uint64_t step) {
+      if (phase_ == vm_phase::dead && step == step_)
+        self_->quit();
+      else
+        expired(step);
+    },
+    [this](caf::delete_atom) { released(); },
+    [this](drain_atom, caf::timespan grace) { drain(grace); },
   };
 }
 

@@ -18,16 +18,11 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(level of) {
   switch (of) {
-  case level::debug:
-    return spdlog::level::debug;
-  case level::info:
-    return spdlog::level::info;
-  case level::warn:
-    return spdlog::level::warn;
-  case level::error:
-    return spdlog::level::err;
-  case level::off:
-    break;
+    case level::debug: return spdlog::level::debug;
+    case level::info: return spdlog::level::info;
+    case level::warn: return spdlog::level::warn;
+    case level::error: return spdlog::level::err;
+    case level::off: break;
   }
   return spdlog::level::off;
 }

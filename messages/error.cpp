@@ -6,30 +6,18 @@ namespace crosvisor {
 std::string to_string(vm_errc code) {
   using enum vm_errc;
   switch (code) {
-  case invalid_config:
-    return "invalid_config";
-  case unsupported:
-    return "unsupported";
-  case cid_exhausted:
-    return "cid_exhausted";
-  case no_such_vm:
-    return "no_such_vm";
-  case name_taken:
-    return "name_taken";
-  case wrong_state:
-    return "wrong_state";
-  case vmm_unavailable:
-    return "vmm_unavailable";
-  case start_failed:
-    return "start_failed";
-  case io_failed:
-    return "io_failed";
-  case vmm_refused:
-    return "vmm_refused";
-  case timed_out:
-    return "timed_out";
-  case shutting_down:
-    return "shutting_down";
+    case invalid_config: return "invalid_config";
+    case unsupported: return "unsupported";
+    case cid_exhausted: return "cid_exhausted";
+    case no_such_vm: return "no_such_vm";
+    case name_taken: return "name_taken";
+    case wrong_state: return "wrong_state";
+    case vmm_unavailable: return "vmm_unavailable";
+    case start_failed: return "start_failed";
+    case io_failed: return "io_failed";
+    case vmm_refused: return "vmm_refused";
+    case timed_out: return "timed_out";
+    case shutting_down: return "shutting_down";
   }
   return "invalid";
 }

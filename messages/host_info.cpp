@@ -46,23 +46,20 @@ bool vmm_info::has(const std::string& feature) const {
 
 const vmm_info* host_info::find(vmm_kind kind) const {
   auto i =
-      std::find_if(vmms.begin(), vmms.end(), [&](const auto& vmm) { return vmm.kind == kind; });
+    std::find_if(vmms.begin(), vmms.end(), [&](const auto& vmm) { return vmm.kind == kind; });
   return i == vmms.end() ? nullptr : &*i;
 }
 
 std::variant<vmm_choice, refusal> choose_vmm(const vm_config& config, const host_info& host) {
   if (host.memory_mib != 0 && config.memory_mib > host.memory_mib)
     return refusal{true, "memory_mib: " + std::to_string(config.memory_mib)
-                             + " is more than the host's " + std::to_string(host.memory_mib)};
+                           + " is more than the host's " + std::to_string(host.memory_mib)};
   if (config.protected_vm && !host.protected_vms.available)
     return refusal{true, "protected: this host can't: " + host.protected_vms.detail};
   switch (config.vmm) {
-  case vmm_kind::crosvm:
-    return choose_crosvm(config, host);
-  case vmm_kind::qemu:
-    return choose_qemu(config, host);
-  case vmm_kind::automatic:
-    break;
+    case vmm_kind::crosvm: return choose_crosvm(config, host);
+    case vmm_kind::qemu: return choose_qemu(config, host);
+    case vmm_kind::automatic: break;
   }
   auto choice = choose_crosvm(config, host);
   if (std::holds_alternative<vmm_choice>(choice) || config.protected_vm)

@@ -21,90 +21,90 @@ namespace crosvisor {
 
 /// Whoever wants to be told of a VM.
 using subscriber_actor = caf::typed_actor<
-    // One thing that happened to a VM, in order of `seq`. None follows `dead`.
-    caf::reacts_to<vm_event>>;
+  // One thing that happened to a VM, in order of `seq`. None follows `dead`.
+  caf::reacts_to<vm_event>>;
 
 /// One VM. Holding this handle is the right to use it.
 using vm_actor = caf::typed_actor<
-    // START the VM; once, while `not_started`. Answers when the VMM runs the guest.
-    // wrong_state; start_failed, vmm_unavailable, invalid_config, io_failed: the VM is then dead.
-    caf::replies_to<start_atom>::with<vm_info>,
-    // STOP the VM by the ladder: power button, VMM's own stop, SIGTERM, SIGKILL. The guest gets the
-    // given time to heed the button; zero skips it. Always allowed, joins a stop under way, answers
-    // when the VM is dead.
-    caf::replies_to<stop_atom, caf::timespan>::with<vm_info>,
-    // KILL the VM at once, also while a stop is under way. Always allowed, answers when it is dead.
-    caf::replies_to<kill_atom>::with<vm_info>,
-    // SUSPEND the virtual CPUs; from `started` to `finished`, not during a stop. Repeating it is
-    // fine. wrong_state; vmm_refused, timed_out.
-    caf::replies_to<suspend_atom>::with<vm_info>,
-    // RESUME them; the same rules.
-    caf::replies_to<resume_atom>::with<vm_info>,
-    // The balloon's SIZE; from `started` to `finished`. wrong_state; vmm_refused, timed_out.
-    caf::replies_to<caf::get_atom, balloon_atom>::with<balloon_info>,
-    // SET the balloon to so many bytes, at most the VM's memory; the same states. Answers when the
-    // VMM took it, which may be before the guest gave the memory up. invalid_config, wrong_state;
-    // vmm_refused, timed_out.
-    caf::replies_to<caf::put_atom, balloon_atom, std::uint64_t>::with<caf::ok_atom>,
-    // What there is to KNOW of it. Always allowed.
-    caf::replies_to<caf::get_atom, state_atom>::with<vm_info>,
-    // SUBSCRIBE the sender, which has the interface of a subscriber_actor, until it goes down.
-    // Always allowed; the last state event is sent first, `dead` with its reason included.
-    // Repeating it repeats that event alone.
-    caf::replies_to<caf::subscribe_atom>::with<vm_info>,
-    // UNSUBSCRIBE the sender. Always allowed.
-    caf::reacts_to<caf::unsubscribe_atom>>;
+  // START the VM; once, while `not_started`. Answers when the VMM runs the guest.
+  // wrong_state; start_failed, vmm_unavailable, invalid_config, io_failed: the VM is then dead.
+  caf::replies_to<start_atom>::with<vm_info>,
+  // STOP the VM by the ladder: power button, VMM's own stop, SIGTERM, SIGKILL. The guest gets the
+  // given time to heed the button; zero skips it. Always allowed, joins a stop under way, answers
+  // when the VM is dead.
+  caf::replies_to<stop_atom, caf::timespan>::with<vm_info>,
+  // KILL the VM at once, also while a stop is under way. Always allowed, answers when it is dead.
+  caf::replies_to<kill_atom>::with<vm_info>,
+  // SUSPEND the virtual CPUs; from `started` to `finished`, not during a stop. Repeating it is
+  // fine. wrong_state; vmm_refused, timed_out.
+  caf::replies_to<suspend_atom>::with<vm_info>,
+  // RESUME them; the same rules.
+  caf::replies_to<resume_atom>::with<vm_info>,
+  // The balloon's SIZE; from `started` to `finished`. wrong_state; vmm_refused, timed_out.
+  caf::replies_to<caf::get_atom, balloon_atom>::with<balloon_info>,
+  // SET the balloon to so many bytes, at most the VM's memory; the same states. Answers when the
+  // VMM took it, which may be before the guest gave the memory up. invalid_config, wrong_state;
+  // vmm_refused, timed_out.
+  caf::replies_to<caf::put_atom, balloon_atom, std::uint64_t>::with<caf::ok_atom>,
+  // What there is to KNOW of it. Always allowed.
+  caf::replies_to<caf::get_atom, state_atom>::with<vm_info>,
+  // SUBSCRIBE the sender, which has the interface of a subscriber_actor, until it goes down.
+  // Always allowed; the last state event is sent first, `dead` with its reason included.
+  // Repeating it repeats that event alone.
+  caf::replies_to<caf::subscribe_atom>::with<vm_info>,
+  // UNSUBSCRIBE the sender. Always allowed.
+  caf::reacts_to<caf::unsubscribe_atom>>;
 
 /// The actor behind a vm_actor: what its VMM's process reports, and its own timers.
 using vm_supervisor_actor = vm_actor::extend<
-    // The VMM with this process id RUNS the guest; its control channel answers.
-    caf::reacts_to<up_atom, std::int32_t>,
-    // The VMM could NOT be started; no process is left.
-    caf::reacts_to<failed_atom, caf::error>,
-    // The VMM says that the guest can't go on, and does not end by itself.
-    caf::reacts_to<fault_atom, std::string>,
-    // The VMM's process has ENDED; nothing of it follows.
-    caf::reacts_to<exited_atom, vmm_exit>,
-    // The VMM's ANSWER to a request.
-    caf::reacts_to<vmm_answer>,
-    // The phase with this number has taken as long as it may.
-    caf::reacts_to<expired_atom, std::uint64_t>,
-    // The VM's runtime directory is gone, and with it all that a dead VM had.
-    caf::reacts_to<caf::delete_atom>,
-    // The service ENDS: stop with so much grace for the guest, and end once dead.
-    caf::reacts_to<drain_atom, caf::timespan>>;
+  // The VMM with this process id RUNS the guest; its control channel answers.
+  caf::reacts_to<up_atom, std::int32_t>,
+  // The VMM could NOT be started; no process is left.
+  caf::reacts_to<failed_atom, caf::error>,
+  // The VMM says that the guest can't go on, and does not end by itself.
+  caf::reacts_to<fault_atom, std::string>,
+  // The VMM's process has ENDED; nothing of it follows.
+  caf::reacts_to<exited_atom, vmm_exit>,
+  // The VMM's ANSWER to a request.
+  caf::reacts_to<vmm_answer>,
+  // The phase with this number has taken as long as it may.
+  caf::reacts_to<expired_atom, std::uint64_t>,
+  // The VM's runtime directory is gone, and with it all that a dead VM had.
+  caf::reacts_to<caf::delete_atom>,
+  // The service ENDS: stop with so much grace for the guest, and end once dead.
+  caf::reacts_to<drain_atom, caf::timespan>>;
 
 /// The table of VMs; the only one who allocates and frees CIDs.
 using registry_actor = caf::typed_actor<
-    // CREATE a VM from a configuration that was found valid: a CID, a supervisor, nothing that
-    // runs. name_taken, cid_exhausted, io_failed.
-    caf::replies_to<create_atom, vm_config, vm_files, vmm_choice>::with<vm_actor, vm_info>,
-    // FIND a VM by CID or by name. no_such_vm.
-    caf::replies_to<caf::get_atom, vm_cid>::with<vm_actor>,
-    caf::replies_to<caf::get_atom, vm_name>::with<vm_actor>,
-    // LIST every VM, by CID, those included that are dead and not forgotten yet.
-    caf::replies_to<list_atom>::with<std::vector<vm_info>>,
-    // A supervisor's news of its VM, for the list.
-    caf::reacts_to<vm_info>,
-    // DRAIN: create none any more, stop all with so much grace, answer when none is left.
-    caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;
+  // CREATE a VM from a configuration that was found valid: a CID, a supervisor, nothing that
+  // runs. name_taken, cid_exhausted, io_failed.
+  caf::replies_to<create_atom, vm_config, vm_files, vmm_choice>::with<vm_actor, vm_info>,
+  // FIND a VM by CID or by name. no_such_vm.
+  caf::replies_to<caf::get_atom, vm_cid>::with<vm_actor>,
+  caf::replies_to<caf::get_atom, vm_name>::with<vm_actor>,
+  // LIST every VM, by CID, those included that are dead and not forgotten yet.
+  caf::replies_to<list_atom>::with<std::vector<vm_info>>,
+  // A supervisor's news of its VM, for the list.
+  caf::reacts_to<vm_info>,
+  // DRAIN: create none any more, stop all with so much grace, answer when none is left.
+  caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;
 
 /// The front door.
 using service_actor = caf::typed_actor<
-    // CREATE a VM; it does not run yet, so that nobody who subscribes misses an event. The
-    // descriptors that the configuration refers to go with it. invalid_config, unsupported,
-    // vmm_unavailable; name_taken, cid_exhausted, io_failed; shutting_down. Nothing is left of a VM
-    // that could not be created.
-    caf::replies_to<create_atom, vm_config, vm_files>::with<vm_actor, vm_info>,
-    // FIND a VM by CID or by name. no_such_vm.
-    caf::replies_to<caf::get_atom, vm_cid>::with<vm_actor>,
-    caf::replies_to<caf::get_atom, vm_name>::with<vm_actor>,
-    // LIST every VM, by CID, those included that are dead and not forgotten yet.
-    caf::replies_to<list_atom>::with<std::vector<vm_info>>,
-    // What this HOST can do.
-    caf::replies_to<caf::get_atom, host_atom>::with<host_info>,
-    // DRAIN: create none any more, stop all with so much grace for the guests, and answer when none
-    // is left. Repeating it is fine.
-    caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;
+  // CREATE a VM; it does not run yet, so that nobody who subscribes misses an event. The
+  // descriptors that the configuration refers to go with it. invalid_config, unsupported,
+  // vmm_unavailable; name_taken, cid_exhausted, io_failed; shutting_down. Nothing is left of a VM
+  // that could not be created.
+  caf::replies_to<create_atom, vm_config, vm_files>::with<vm_actor, vm_info>,
+  // FIND a VM by CID or by name. no_such_vm.
+  caf::replies_to<caf::get_atom, vm_cid>::with<vm_actor>,
+  caf::replies_to<caf::get_atom, vm_name>::with<vm_actor>,
+  // LIST every VM, by CID, those included that are dead and not forgotten yet.
+  caf::replies_to<list_atom>::with<std::vector<vm_info>>,
+  // What this HOST can do.
+  caf::replies_to<caf::get_atom, host_atom>::with<host_info>,
+  // DRAIN: create none any more, stop all with so much grace for the guests, and answer when none
+  // is left. Repeating it is fine.
+  caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;
 
 } // namespace crosvisor

@@ -11,9 +11,9 @@ void register_types(caf::actor_system_config& config) {
   config.add_message_types<caf::id_block::crosvisor>();
   // The overload without a renderer does not compile in CAF 0.17.6.
   config.add_error_category(
-      caf::atom("crosvisor"), [](std::uint8_t code, caf::atom_value, const caf::message& context) {
-        return to_string(static_cast<vm_errc>(code)) + (context.empty() ? "" : to_string(context));
-      });
+    caf::atom("crosvisor"), [](std::uint8_t code, caf::atom_value, const caf::message& context) {
+      return to_string(static_cast<vm_errc>(code)) + (context.empty() ? "" : to_string(context));
+    });
 }
 
 } // namespace crosvisor

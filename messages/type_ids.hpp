@@ -16,6 +16,7 @@ inline constexpr caf::type_id_t first_type_id = caf::first_custom_type_id + 1000
 } // namespace crosvisor
 
 CAF_BEGIN_TYPE_ID_BLOCK(crosvisor, crosvisor::first_type_id)
+// Append only.
 
 CAF_ADD_TYPE_ID(crosvisor, (crosvisor::vm_actor))
 CAF_ADD_TYPE_ID(crosvisor, (crosvisor::balloon_info))

@@ -13,20 +13,20 @@ template <class Enum, std::size_t N>
 using name_table = std::array<std::pair<Enum, const char*>, N>;
 
 constexpr name_table<vmm_kind, 3> vmm_names{{
-    {vmm_kind::automatic, "auto"},
-    {vmm_kind::crosvm, "crosvm"},
-    {vmm_kind::qemu, "qemu"},
+  {vmm_kind::automatic, "auto"},
+  {vmm_kind::crosvm, "crosvm"},
+  {vmm_kind::qemu, "qemu"},
 }};
 
 constexpr name_table<accel_kind, 3> accel_names{{
-    {accel_kind::automatic, "auto"},
-    {accel_kind::kvm, "kvm"},
-    {accel_kind::tcg, "tcg"},
+  {accel_kind::automatic, "auto"},
+  {accel_kind::kvm, "kvm"},
+  {accel_kind::tcg, "tcg"},
 }};
 
 constexpr name_table<image_format, 2> format_names{{
-    {image_format::raw, "raw"},
-    {image_format::qcow2, "qcow2"},
+  {image_format::raw, "raw"},
+  {image_format::qcow2, "qcow2"},
 }};
 
 template <class Enum, std::size_t N>

@@ -6,24 +6,15 @@ namespace crosvisor {
 std::string to_string(vm_event_kind kind) {
   using enum vm_event_kind;
   switch (kind) {
-  case created:
-    return "created";
-  case starting:
-    return "starting";
-  case started:
-    return "started";
-  case ready:
-    return "ready";
-  case finished:
-    return "finished";
-  case suspended:
-    return "suspended";
-  case resumed:
-    return "resumed";
-  case stopping:
-    return "stopping";
-  case dead:
-    return "dead";
+    case created: return "created";
+    case starting: return "starting";
+    case started: return "started";
+    case ready: return "ready";
+    case finished: return "finished";
+    case suspended: return "suspended";
+    case resumed: return "resumed";
+    case stopping: return "stopping";
+    case dead: return "dead";
   }
   return "invalid";
 }

@@ -48,20 +48,20 @@ service_actor::behavior_type service(service_actor::stateful_pointer<service_sta
   // Without a registry there is no service.
   self->set_down_handler([self](caf::down_msg& down) { self->quit(down.reason); });
   return {
-      [self](create_atom, vm_config& config, vm_files& files) {
-        return self->state.create(config, files);
-      },
-      [self](caf::get_atom get, vm_cid cid) {
-        return self->delegate(self->state.registry, get, cid);
-      },
-      [self](caf::get_atom get, vm_name& name) {
-        return self->delegate(self->state.registry, get, std::move(name));
-      },
-      [self](list_atom list) { return self->delegate(self->state.registry, list); },
-      [self](caf::get_atom, host_atom) { return self->state.host; },
-      [self](drain_atom drain, caf::timespan grace) {
-        return self->delegate(self->state.registry, drain, grace);
-      },
+    [self](create_atom, vm_config& config, vm_files& files) {
+      return self->state.create(config, files);
+    },
+    [self](caf::get_atom get, vm_cid cid) {
+      return self->delegate(self->state.registry, get, cid);
+    },
+    [self](caf::get_atom get, vm_name& name) {
+      return self->delegate(self->state.registry, get, std::move(name));
+    },
+    [self](list_atom list) { return self->delegate(self->state.registry, list); },
+    [self](caf::get_atom, host_atom) { return self->state.host; },
+    [self](drain_atom drain, caf::timespan grace) {
+      return self->delegate(self->state.registry, drain, grace);
+    },
   };
 }
 
