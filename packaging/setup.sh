@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what the project needs on Debian: only what is missing, else nothing.
+set -euo pipefail
+
+# The one list of packages, by what they are for. "guest" unpacks Debian's kernel.
+declare -rA packages_for=(
+  [build]="g++ cmake ninja-build ccache pkg-config libcaf-dev libboost-dev
+    libboost-filesystem-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
+    libsystemd-dev libssl-dev"
+  [guest]="binutils cpio lz4 xz-utils zstd"
+  [run]="qemu-system-x86 qemu-utils"
+  [bench]="libbenchmark-dev"
+  [lint]="clang-format clang-tidy shellcheck"
+)
+readonly groups=(build guest run bench lint)
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+log=$root/build/setup.log
+
+usage() {
+  cat <<END
+usage: packaging/setup.sh [--list] [GROUP...]
+
+Groups: ${groups[*]} (all without arguments).
+--list prints the packages and installs nothing.
+END
+}
+
+say() { echo "setup: $*" >&2; }
+
+packages_of() { # GROUP...
+  local group
+  for group in "$@"; do
+    if [ -z "${packages_for[$group]:-}" ]; then
+      say "unknown group $group; known are ${groups[*]}"
+      return 2
+    fi
+    tr -s ' \n' '\n' <<<"${packages_for[$group]}"
+  done
+}
+
+# dpkg-query fails and complains when it doesn't know one of the names.
+installed() { # PACKAGE...
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+    sed -n 's/^installed //p' || true
+}
+
+missing_of() { # PACKAGE...
+  printf '%s\n' "$@" | grep -vxF -f <(installed "$@") || true
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif [ -t 0 ]; then
+    sudo "$@"
+  else
+    sudo -n "$@"
+  fi
+}
+
+can_be_root() {
+  [ "$(id -u)" = 0 ] || command -v sudo >/dev/null
+}
+
+apt_get() { # ARGUMENT...
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -q \
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" 2>&1 |
+    tee -a "$log" | show_progress
+}
+
+# Says how much is fetched; on a terminal, also what is being done now.
+show_progress() {
+  local line terminal=no
+  [ ! -t 2 ] || terminal=yes
+  while IFS= read -r line; do
+    case $line in
+      "Need to get "*) say "${line,}" ;;
+      Get:* | Unpacking* | "Setting up"*)
+        [ $terminal = no ] || printf '\r\033[K  %.70s' "$line" >&2
+        ;;
+    esac
+  done
+  [ $terminal = no ] || printf '\r\033[K' >&2
+}
+
+install() { # PACKAGE...
+  local began=$SECONDS
+  local command="apt-get install --no-install-recommends $*"
+  if ! can_be_root; then
+    say "packages are missing, and there is no sudo; run as root:"
+    say "  apt-get update && $command"
+    return 1
+  fi
+  mkdir -p "$root/build"
+  : >"$log"
+  say "installing $*"
+  if ! apt_get update || ! apt_get install --no-install-recommends "$@"; then
+    tail -n 20 "$log" >&2
+    say "that failed (see above and build/setup.log); by hand, as root:"
+    say "  apt-get update && $command"
+    return 1
+  fi
+  say "installed in $((SECONDS - began)) s (build/setup.log)"
+}
+
+main() {
+  local list=no names packages missing
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -h | --help)
+        usage
+        return
+        ;;
+      --list) list=yes ;;
+      -*)
+        usage >&2
+        return 2
+        ;;
+      *) break ;;
+    esac
+    shift
+  done
+  [ $# -gt 0 ] || set -- "${groups[@]}"
+  names=$(packages_of "$@")
+  mapfile -t packages <<<"$names"
+  if [ $list = yes ]; then
+    printf '%s\n' "${packages[@]}"
+    return
+  fi
+  if ! command -v dpkg-query >/dev/null; then
+    say "this is no Debian; taking it that these are here: ${packages[*]}"
+    return
+  fi
+  mapfile -t missing < <(missing_of "${packages[@]}")
+  [ ${#missing[@]} = 0 ] || install "${missing[@]}"
+}
+
+main "$@"
