@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/config/open_vm_files.hpp"
+
+#include "crosvisor/io/config/printable.hpp"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace crosvisor::io {
+
+namespace {
+
+/// A file that is open already: who it is, and what the configuration calls it.
+struct opened_file {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool block = false;
+  bool writable = false;
+  std::string label;
+
+  bool same_as(const opened_file& other) const noexcept {
+    return block == other.block && device == other.device && inode == other.inode;
+  }
+};
+
+std::string open_problem(int code, const std::string& path, const std::string& folder,
+                         bool writable) {
+  if (code == ENOENT)
+    return path.starts_with('/') ? "no such file" : "no such file in " + printable(folder, 4096);
+  if (code == EISDIR)
+    return "is a directory";
+  if ((code == EACCES || code == EPERM || code == EROFS) && writable)
+    return std::string{"can't be opened for writing: "} + std::strerror(code);
+  return std::strerror(code);
+}
+
+std::optional<std::string> kind_problem(const struct stat& info) {
+  if (S_ISREG(info.st_mode) || S_ISBLK(info.st_mode))
+    return std::nullopt;
+  if (S_ISDIR(info.st_mode))
+    return "is a directory";
+  if (S_ISFIFO(info.st_mode))
+    return "is a FIFO; only a file or a block device will do";
+  if (S_ISCHR(info.st_mode))
+    return "is a character device; only a file or a block device will do";
+  return "is neither a file nor a block device";
+}
+
+bool is_empty(int fd, const struct stat& info) {
+  if (S_ISREG(info.st_mode))
+    return info.st_size == 0;
+  std::uint64_t size = 0;
+  return ::ioctl(fd, BLKGETSIZE64, &size) == 0 && size == 0;
+}
+
+/// Opens one configuration's files, one after the other, until one fails.
+class file_opener {
+public:
+  file_opener(int folder_fd, const std::string& folder) : folder_fd_(folder_fd), folder_(folder) {}
+
+  /// @param key what the configuration calls the file, such as `disks[0]`.
+  result<void> open(file_ref& file, const std::string& key, bool writable) {
+    if (!file)
+      return {};
+    auto label = key + ' ' + in_quotes(file.path);
+    // O_NONBLOCK so that a FIFO without a writer is refused rather than waited for.
+    auto flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    unique_fd fd{::openat(folder_fd_, file.path.c_str(), flags)};
+    if (!fd) {
+      auto code = errno;
+      return failure{code, label + ": " + open_problem(code, file.path, folder_, writable)};
+    }
+    if (auto ok = inspect(fd.get(), label, writable); !ok)
+      return ok;
+    // The VMM shares these flags, and expects reads that block.
+    if (::fcntl(fd.get(), F_SETFL, 0) != 0)
+      return last_failure(label);
+    file.index = files_->add(std::move(fd));
+    return {};
+  }
+
+  std::shared_ptr<descriptor_set> take() { return std::move(files_); }
+
+private:
+  result<void> inspect(int fd, const std::string& label, bool writable) {
+    struct stat info {};
+    if (::fstat(fd, &info) != 0)
+      return last_failure(label);
+    if (auto problem = kind_problem(info))
+      return failure{0, label + ": " + *problem};
+    if (is_empty(fd, info))
+      return failure{0, label + ": is empty"};
+    auto block = S_ISBLK(info.st_mode);
+    opened_file self{block ? info.st_rdev : info.st_dev, block ? 0 : info.st_ino, block, writable,
+                     label};
+    for (const auto& other : opened_)
+      if (self.same_as(other) && (writable || other.writable))
+        return failure{0, label + ": is the same file as " + other.label
+                            + ", and one of them is writable"};
+    opened_.push_back(std::move(self));
+    return {};
+  }
+
+  int folder_fd_;
+  const std::string& folder_;
+  std::vector<opened_file> opened_;
+  std::shared_ptr<descriptor_set> files_ = std::make_shared<descriptor_set>();
+};
+
+} // namespace
+
+result<std::shared_ptr<descriptor_set>> open_vm_files(vm_config& config,
+                                                      const std::string& folder) {
+  unique_fd folder_fd{::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!folder_fd)
+    return last_failure("folder " + in_quotes(folder));
+  file_opener opener{folder_fd.get(), folder};
+  for (auto [file, key] : {std::pair{&config.kernel, "kernel"},
+                           {&config.initrd, "initrd"},
+                           {&config.bootloader, "bootloader"}})
+    if (auto ok = opener.open(*file, key, false); !ok)
+      return ok.why();
+  for (std::size_t i = 0; i < config.disks.size(); ++i) {
+    auto& disk = config.disks[i];
+    if (auto ok = opener.open(disk.image, "disks[" + std::to_string(i) + ']', disk.writable); !ok)
+      return ok.why();
+  }
+  return opener.take();
+}
+
+std::string folder_of(const std::string& path) {
+  auto slash = path.rfind('/');
+  auto folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  std::unique_ptr<char, decltype(&std::free)> real{::realpath(folder.c_str(), nullptr), &std::free};
+  return real ? real.get() : folder;
+}
+
+} // namespace crosvisor::io

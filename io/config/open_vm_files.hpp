@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens the files that a configuration names.
+#pragma once
+
+#include "crosvisor/io/descriptor_set.hpp"
+#include "crosvisor/io/result.hpp"
+#include "crosvisor/messages/vm_config.hpp"
+
+#include <memory>
+#include <string>
+
+namespace crosvisor::io {
+
+/// Opens kernel, initrd, bootloader and disk images, relative to `folder` unless their paths are
+/// absolute, and sets each one's file_ref::index. Writable disks are opened for reading and
+/// writing, everything else for reading alone. Never waits for a FIFO's other end.
+///
+/// Refuses what is missing, may not be opened, is no file or block device, or is empty; and one
+/// file that is given twice where one of the two is written. The failure's sentence has no file
+/// name of the configuration's own in front: `kernel "vmlinux": no such file in /srv/guests`.
+result<std::shared_ptr<descriptor_set>> open_vm_files(vm_config& config, const std::string& folder);
+
+/// The folder of the file at `path`, without symlinks in it where that can be told.
+std::string folder_of(const std::string& path);
+
+} // namespace crosvisor::io

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/config/vm_config_file.hpp"
+
+#include "crosvisor/io/config/config_field.hpp"
+#include "crosvisor/io/config/json_document.hpp"
+#include "crosvisor/io/config/semver_requirement.hpp"
+
+#include <algorithm>
+#include <thread>
+
+namespace crosvisor::io {
+
+namespace {
+
+using value_ref = const json_value&;
+using path_ref = const std::string&;
+
+/// A configuration while it is read.
+struct config_draft {
+  vm_config config;
+  bool cpus_given = false;
+  bool topology_given = false;
+};
+
+/// A disk while it is read.
+struct disk_draft {
+  disk_config disk;
+  bool writable_given = false;
+  bool partitions_given = false;
+};
+
+check unsupported(value_ref value, path_ref path, const std::string& why) {
+  return config_problem{value.offset, path + ": " + why};
+}
+
+/// One of an enumeration's words.
+template <class Enum, class Parse>
+check read_word(value_ref value, path_ref path, const char* words, Parse parse, Enum& target) {
+  auto parsed = value.kind == json_kind::string ? parse(value.text) : std::nullopt;
+  if (!parsed)
+    return unexpected_value(value, path, words);
+  target = *parsed;
+  return std::nullopt;
+}
+
+check read_topology(value_ref value, path_ref path, config_draft& draft) {
+  draft.topology_given = true;
+  if (value.kind == json_kind::string && value.text == "one_cpu") {
+    draft.config.cpus = 1;
+    return std::nullopt;
+  }
+  if (value.kind != json_kind::string || value.text != "match_host")
+    return unexpected_value(value, path, "\"one_cpu\" or \"match_host\"");
+  draft.config.cpus = std::clamp(std::thread::hardware_concurrency(), 1u, max_cpus);
+  return std::nullopt;
+}
+
+check read_platform_version(value_ref value, path_ref path, config_draft&) {
+  auto met =
+    value.kind == json_kind::string ? meets_requirement(value.text, {1, 0, 0}) : std::nullopt;
+  if (!met)
+    return unexpected_value(value, path, "a version requirement such as \"~1.0\"");
+  if (!*met)
+    return unsupported(value, path,
+                       "requires " + value.describe() + "; the platform is " + platform_version);
+  return std::nullopt;
+}
+
+check read_devices(value_ref value, path_ref path, config_draft&) {
+  if (value.kind != json_kind::array)
+    return unexpected_value(value, path, "an array");
+  if (!value.items.empty())
+    return unsupported(value, path, "passing host devices to a VM is not supported");
+  return std::nullopt;
+}
+
+struct usb_draft {};
+
+check read_usb_controller(value_ref value, path_ref path, usb_draft&) {
+  bool wanted = false;
+  if (auto problem = read_flag(value, path, wanted))
+    return problem;
+  return wanted ? unsupported(value, path, "USB is not supported") : std::nullopt;
+}
+
+constexpr config_field<usb_draft> usb_fields[] = {{"controller", read_usb_controller}};
+
+check read_usb(value_ref value, path_ref path, config_draft&) {
+  usb_draft usb;
+  return read_object(value, path, usb_fields, usb);
+}
+
+/// Says where input goes; a VM's console has none here, so either device is as good.
+check read_input_device(value_ref value, path_ref path, config_draft&) {
+  if (value.kind != json_kind::string || (value.text != "hvc0" && value.text != "ttyS0"))
+    return unexpected_value(value, path, "\"hvc0\" or \"ttyS0\"");
+  return std::nullopt;
+}
+
+check read_partitions(value_ref value, path_ref path, disk_draft& draft) {
+  if (value.kind != json_kind::array)
+    return unexpected_value(value, path, "an array");
+  draft.partitions_given = !value.items.empty();
+  return std::nullopt;
+}
+
+constexpr config_field<disk_draft> disk_fields[] = {
+  {"image",
+   [](value_ref v, path_ref p, disk_draft& d) { return read_path(v, p, d.disk.image.path); }},
+  {"format",
+   [](value_ref v, path_ref p, disk_draft& d) {
+     return read_word(v, p, "\"raw\" or \"qcow2\"", parse_image_format, d.disk.format);
+   }},
+  {"writable",
+   [](value_ref v, path_ref p, disk_draft& d) {
+     d.writable_given = true;
+     return read_flag(v, p, d.disk.writable);
+   }},
+  {"partitions", read_partitions},
+};
+
+check read_disk(value_ref value, path_ref path, disk_config& target) {
+  disk_draft draft;
+  if (auto problem = read_object(value, path, disk_fields, draft))
+    return problem;
+  if (draft.disk.image && draft.partitions_given)
+    return config_problem{value.offset,
+                          path + ": image and partitions: a disk has one or the other, not both"};
+  if (draft.partitions_given)
+    return unsupported(value.find("partitions")->value, path + ".partitions",
+                       "partitions are not supported yet; give an image");
+  if (!draft.disk.image)
+    return config_problem{value.offset, path + ".image: missing; a disk needs an image"};
+  if (!draft.writable_given)
+    return config_problem{value.offset, path + ".writable: missing; say true or false"};
+  target = std::move(draft.disk);
+  return std::nullopt;
+}
+
+check read_disks(value_ref value, path_ref path, config_draft& draft) {
+  if (value.kind != json_kind::array)
+    return unexpected_value(value, path, "an array");
+  for (std::size_t i = 0; i < value.items.size(); ++i) {
+    disk_config disk;
+    if (auto problem = read_disk(value.items[i], path + '[' + std::to_string(i) + ']', disk))
+      return problem;
+    draft.config.disks.push_back(std::move(disk));
+  }
+  return std::nullopt;
+}
+
+constexpr config_field<config_draft> vm_fields[] = {
+  {"name", [](value_ref v, path_ref p, config_draft& d) { return read_text(v, p, d.config.name); }},
+  {"kernel",
+   [](value_ref v, path_ref p, config_draft& d) { return read_path(v, p, d.config.kernel.path); }},
+  {"initrd",
+   [](value_ref v, path_ref p, config_draft& d) { return read_path(v, p, d.config.initrd.path); }},
+  {"bootloader", [](value_ref v, path_ref p,
+                    config_draft& d) { return read_path(v, p, d.config.bootloader.path); }},
+  {"params",
+   [](value_ref v, path_ref p, config_draft& d) { return read_text(v, p, d.config.params); }},
+  {"disks", read_disks},
+  {"memory_mib",
+   [](value_ref v, path_ref p, config_draft& d) {
+     return read_whole(v, p, min_memory_mib, max_memory_mib, d.config.memory_mib);
+   }},
+  {"cpus",
+   [](value_ref v, path_ref p, config_draft& d) {
+     d.cpus_given = true;
+     return read_whole(v, p, 1, max_cpus, d.config.cpus);
+   }},
+  {"vmm",
+   [](value_ref v, path_ref p, config_draft& d) {
+     return read_word(v, p, "\"auto\", \"crosvm\" or \"qemu\"", parse_vmm_kind, d.config.vmm);
+   }},
+  {"accel",
+   [](value_ref v, path_ref p, config_draft& d) {
+     return read_word(v, p, "\"auto\", \"kvm\" or \"tcg\"", parse_accel_kind, d.config.accel);
+   }},
+  {"protected",
+   [](value_ref v, path_ref p, config_draft& d) { return read_flag(v, p, d.config.protected_vm); }},
+  {"platform_version", read_platform_version},
+  {"cpu_topology", read_topology},
+  {"devices", read_devices},
+  {"usb_config", read_usb},
+  {"console_input_device", read_input_device},
+  {"num_cpus",
+   [](value_ref v, path_ref p, config_draft&) {
+     return unsupported(v, p, "not supported; use \"cpus\"");
+   },
+   false},
+  {"cpu_affinity",
+   [](value_ref v, path_ref p, config_draft&) {
+     return unsupported(v, p, "pinning virtual CPUs is not supported");
+   },
+   false},
+};
+
+/// The byte of the key that a find_problem() sentence begins with, else of the whole document.
+std::size_t offset_of(const json_value& document, std::string_view sentence) {
+  auto key = sentence.substr(0, sentence.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
+  const auto* member = document.find(key);
+  return member == nullptr ? document.offset : member->key_offset;
+}
+
+check read_document(const json_value& document, config_draft& draft) {
+  if (auto problem = read_object(document, "", vm_fields, draft))
+    return problem;
+  if (draft.cpus_given && draft.topology_given)
+    return config_problem{document.find("cpu_topology")->key_offset,
+                          "cpu_topology and cpus: give one or the other, not both"};
+  if (auto problem = find_problem(draft.config))
+    return config_problem{offset_of(document, *problem), printable(*problem, 400)};
+  return std::nullopt;
+}
+
+} // namespace
+
+result<vm_config> parse_vm_config(std::string_view text, const std::string& file_name) {
+  json_source source{text, printable(file_name, 4096)};
+  auto document = parse_json(source);
+  if (!document)
+    return document.why();
+  config_draft draft;
+  if (auto problem = read_document(*document, draft))
+    return source.complain(problem->offset, problem->what);
+  return std::move(draft.config);
+}
+
+} // namespace crosvisor::io

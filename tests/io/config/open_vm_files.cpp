@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/config/open_vm_files.hpp"
+
+#include <caf/test/dsl.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#undef CAF_SUITE
+#define CAF_SUITE io.config.open_vm_files
+
+using namespace crosvisor;
+using namespace crosvisor::io;
+
+namespace {
+
+/// A folder with a kernel and two disks.
+struct fixture {
+  fixture() {
+    std::string pattern = std::filesystem::temp_directory_path() / "crosvisor-test-XXXXXX";
+    folder = std::filesystem::canonical(::mkdtemp(pattern.data()));
+    for (auto name : {"vmlinux", "a.img", "b.img"})
+      std::ofstream{folder / name} << name;
+    std::ofstream{folder / "empty"};
+    ::mkfifo((folder / "fifo").c_str(), 0600);
+    std::filesystem::create_symlink("a.img", folder / "link");
+    config.kernel.path = "vmlinux";
+  }
+
+  ~fixture() { std::filesystem::remove_all(folder); }
+
+  void add_disk(const std::string& path, bool writable) {
+    config.disks.push_back({{path, 0}, image_format::raw, writable});
+  }
+
+  std::string problem() {
+    auto files = open_vm_files(config, folder);
+    return files ? "" : files.why().what;
+  }
+
+  std::string problem_of_kernel(const std::string& path) {
+    config.kernel.path = path;
+    return problem();
+  }
+
+  static std::string content(int fd) {
+    char buffer[64];
+    auto n = ::pread(fd, buffer, sizeof buffer, 0);
+    return {buffer, static_cast<std::size_t>(n < 0 ? 0 : n)};
+  }
+
+  std::filesystem::path folder;
+  vm_config config;
+};
+
+std::size_t open_descriptors() {
+  std::filesystem::directory_iterator all{"/proc/self/fd"};
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(open_vm_files_tests, fixture)
+
+CAF_TEST(each file is found by its index and has its mode) {
+  add_disk("a.img", false);
+  add_disk((folder / "b.img").string(), true);
+  auto files = open_vm_files(config, folder);
+  CAF_REQUIRE(static_cast<bool>(files));
+  auto& set = **files;
+  CAF_CHECK_EQUAL(set.size(), 3u);
+  CAF_CHECK_EQUAL(content(set.get(config.kernel.index)), "vmlinux");
+  CAF_CHECK_EQUAL(content(set.get(config.disks[0].image.index)), "a.img");
+  CAF_CHECK_EQUAL(content(set.get(config.disks[1].image.index)), "b.img");
+  auto status_flags = [&](std::uint32_t index) {
+    return ::fcntl(set.get(index), F_GETFL) & (O_ACCMODE | O_NONBLOCK);
+  };
+  CAF_CHECK_EQUAL(status_flags(config.kernel.index), O_RDONLY);
+  CAF_CHECK_EQUAL(status_flags(config.disks[0].image.index), O_RDONLY);
+  CAF_CHECK_EQUAL(status_flags(config.disks[1].image.index), O_RDWR);
+  CAF_CHECK_EQUAL(::fcntl(set.get(config.kernel.index), F_GETFD), FD_CLOEXEC);
+}
+
+CAF_TEST(the first file that can not be had is named) {
+  CAF_CHECK_EQUAL(problem_of_kernel("vmlinuz"),
+                  "kernel \"vmlinuz\": no such file in " + folder.string());
+  CAF_CHECK_EQUAL(problem_of_kernel("/nonexistent/vmlinuz"),
+                  "kernel \"/nonexistent/vmlinuz\": no such file");
+  CAF_CHECK_EQUAL(problem_of_kernel("."), "kernel \".\": is a directory");
+  CAF_CHECK_EQUAL(problem_of_kernel("empty"), "kernel \"empty\": is empty");
+  CAF_CHECK_EQUAL(problem_of_kernel("fifo"),
+                  "kernel \"fifo\": is a FIFO; only a file or a block device will do");
+  CAF_CHECK_EQUAL(
+    problem_of_kernel("/dev/null"),
+    "kernel \"/dev/null\": is a character device; only a file or a block device will do");
+  CAF_CHECK_EQUAL(problem_of_kernel("vmlinux/x"), "kernel \"vmlinux/x\": Not a directory");
+  CAF_CHECK_EQUAL(problem_of_kernel(std::string(300, 'k')).substr(81),
+                  "k...\": File name too long");
+}
+
+CAF_TEST(a writable disk that is a directory or a FIFO is refused too) {
+  add_disk(".", true);
+  CAF_CHECK_EQUAL(problem(), "disks[0] \".\": is a directory");
+  config.disks[0].image.path = "fifo";
+  CAF_CHECK_EQUAL(problem(), "disks[0] \"fifo\": is a FIFO; only a file or a block device will do");
+}
+
+CAF_TEST(a file given twice is fine unless one of the two is written) {
+  add_disk("a.img", false);
+  add_disk("link", false);
+  CAF_CHECK_EQUAL(problem(), "");
+  config.disks[1].writable = true;
+  CAF_CHECK_EQUAL(problem(),
+                  "disks[1] \"link\": is the same file as disks[0] \"a.img\", and one of "
+                  "them is writable");
+  config.disks = {{{"vmlinux", 0}, image_format::raw, true}};
+  CAF_CHECK_EQUAL(problem(),
+                  "disks[0] \"vmlinux\": is the same file as kernel \"vmlinux\", and one of "
+                  "them is writable");
+}
+
+CAF_TEST(nothing stays open after a failure) {
+  add_disk("a.img", false);
+  add_disk("missing", true);
+  auto before = open_descriptors();
+  CAF_CHECK_EQUAL(problem(), "disks[1] \"missing\": no such file in " + folder.string());
+  CAF_CHECK_EQUAL(open_descriptors(), before);
+}
+
+CAF_TEST(a folder that is none is named) {
+  auto files = open_vm_files(config, "/nonexistent");
+  CAF_REQUIRE(!files);
+  CAF_CHECK_EQUAL(files.why().what, "folder \"/nonexistent\": No such file or directory");
+}
+
+CAF_TEST(the folder of a file is found without symlinks) {
+  std::filesystem::create_directory_symlink(folder, folder / "here");
+  CAF_CHECK_EQUAL(folder_of((folder / "here/f.json").string()), folder.string());
+  CAF_CHECK_EQUAL(folder_of("f.json"), std::filesystem::canonical(".").string());
+  CAF_CHECK_EQUAL(folder_of("/f.json"), "/");
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/config/vm_config_file.hpp"
+
+#include <caf/test/dsl.hpp>
+
+#include <thread>
+
+#undef CAF_SUITE
+#define CAF_SUITE io.config.vm_config_file
+
+using namespace crosvisor;
+using namespace crosvisor::io;
+using namespace std::literals;
+
+namespace {
+
+std::string problem(std::string_view text) {
+  auto config = parse_vm_config(text, "f.json");
+  return config ? "" : config.why().what;
+}
+
+/// The problem of a configuration that has a kernel and, from column 17 on, `members`.
+std::string problem_with(const std::string& members) {
+  return problem("{\"kernel\": \"k\", " + members + "}");
+}
+
+vm_config parse(std::string_view text) {
+  auto config = parse_vm_config(text, "f.json");
+  if (!config)
+    CAF_FAIL(config.why().what);
+  return *config;
+}
+
+} // namespace
+
+CAF_TEST(every key of ours is read) {
+  auto config = parse(R"({"name": "demo", "kernel": "vmlinux", "initrd": "initrd.img",
+    "params": "quiet panic=-1", "memory_mib": 128, "cpus": 2, "vmm": "qemu", "accel": "tcg",
+    "protected": true,
+    "disks": [{"image": "a.img", "writable": false},
+              {"image": "/b.qcow2", "writable": true, "format": "qcow2"}]})");
+  CAF_CHECK_EQUAL(config.name, "demo");
+  CAF_CHECK_EQUAL(config.kernel.path, "vmlinux");
+  CAF_CHECK_EQUAL(config.initrd.path, "initrd.img");
+  CAF_CHECK_EQUAL(config.bootloader.path, "");
+  CAF_CHECK_EQUAL(config.params, "quiet panic=-1");
+  CAF_CHECK_EQUAL(config.memory_mib, 128u);
+  CAF_CHECK_EQUAL(config.cpus, 2u);
+  CAF_CHECK(config.vmm == vmm_kind::qemu);
+  CAF_CHECK(config.accel == accel_kind::tcg);
+  CAF_CHECK_EQUAL(config.protected_vm, true);
+  CAF_REQUIRE_EQUAL(config.disks.size(), 2u);
+  CAF_CHECK_EQUAL(config.disks[0].image.path, "a.img");
+  CAF_CHECK(config.disks[0].format == image_format::raw);
+  CAF_CHECK_EQUAL(config.disks[0].writable, false);
+  CAF_CHECK_EQUAL(config.disks[1].image.path, "/b.qcow2");
+  CAF_CHECK(config.disks[1].format == image_format::qcow2);
+  CAF_CHECK_EQUAL(config.disks[1].writable, true);
+}
+
+CAF_TEST(what is left out has its default) {
+  auto config = parse(R"({"bootloader": "u-boot.bin"})");
+  CAF_CHECK_EQUAL(config.bootloader.path, "u-boot.bin");
+  CAF_CHECK_EQUAL(config.name, "");
+  CAF_CHECK_EQUAL(config.memory_mib, 256u);
+  CAF_CHECK_EQUAL(config.cpus, 1u);
+  CAF_CHECK(config.vmm == vmm_kind::automatic);
+  CAF_CHECK(config.accel == accel_kind::automatic);
+  CAF_CHECK_EQUAL(config.protected_vm, false);
+  CAF_CHECK(config.disks.empty());
+}
+
+CAF_TEST(a configuration as Android writes it today is read) {
+  auto config = parse(R"({
+    "name": "debian", "kernel": "vmlinuz", "initrd": "initrd.img", "params": "root=/dev/vda1",
+    "disks": [{"image": "root.img", "partitions": [], "writable": true}],
+    "protected": false, "cpu_topology": "match_host", "platform_version": "~1.0",
+    "memory_mib": 4096, "devices": [], "usb_config": {"controller": false},
+    "console_input_device": "ttyS0"})");
+  CAF_CHECK_EQUAL(config.cpus,
+                  std::min(std::max(1u, std::thread::hardware_concurrency()), max_cpus));
+  CAF_CHECK_EQUAL(config.disks[0].writable, true);
+}
+
+CAF_TEST(an unknown key is named with the nearest known one) {
+  CAF_CHECK_EQUAL(problem("{\n  \"kernel\": \"k\",\n  \"params\": \"\",\n  \"memory_mb\": 128\n}"),
+                  "f.json:4:3: unknown key \"memory_mb\"; did you mean \"memory_mib\"?");
+  CAF_CHECK_EQUAL(problem_with(R"("network": true)"), "f.json:1:17: unknown key \"network\"");
+  CAF_CHECK_EQUAL(problem_with(R"("disks": [{"imgae": "x"}])"),
+                  "f.json:1:28: unknown key \"imgae\"; did you mean \"image\"?");
+  CAF_CHECK_EQUAL(problem_with(R"("usb_config": {"control": true})"),
+                  "f.json:1:32: unknown key \"control\"");
+  CAF_CHECK_EQUAL(problem_with("\"\\u001b[2J\": 1"), "f.json:1:17: unknown key \"\\x1b[2J\"");
+}
+
+CAF_TEST(a value of the wrong type says what it has) {
+  CAF_CHECK_EQUAL(problem_with(R"("memory_mib": "x")"),
+                  "f.json:1:31: memory_mib: expected a whole number, got \"x\"");
+  CAF_CHECK_EQUAL(problem_with(R"("memory_mib": 1.5)"),
+                  "f.json:1:31: memory_mib: expected a whole number, got 1.5");
+  CAF_CHECK_EQUAL(problem_with(R"("cpus": null)"),
+                  "f.json:1:25: cpus: expected a whole number, got null");
+  CAF_CHECK_EQUAL(problem_with(R"("params": ["quiet"])"),
+                  "f.json:1:27: params: expected text, got an array");
+  CAF_CHECK_EQUAL(problem_with(R"("protected": 1)"),
+                  "f.json:1:30: protected: expected true or false, got 1");
+  CAF_CHECK_EQUAL(problem_with(R"("vmm": "xen")"),
+                  "f.json:1:24: vmm: expected \"auto\", \"crosvm\" or \"qemu\", got \"xen\"");
+  CAF_CHECK_EQUAL(problem_with(R"("accel": true)"),
+                  "f.json:1:26: accel: expected \"auto\", \"kvm\" or \"tcg\", got true");
+  CAF_CHECK_EQUAL(problem_with(R"("disks": {})"),
+                  "f.json:1:26: disks: expected an array, got an object");
+  CAF_CHECK_EQUAL(problem_with(R"("disks": ["a.img"])"),
+                  "f.json:1:27: disks[0]: expected an object, got \"a.img\"");
+  CAF_CHECK_EQUAL(problem("[]"), "f.json:1:1: configuration: expected an object, got an array");
+  CAF_CHECK_EQUAL(problem("{\"kernel\": \"\"}"),
+                  "f.json:1:12: kernel: expected the path of a file, got \"\"");
+  CAF_CHECK_EQUAL(problem("{\"kernel\": 7}"),
+                  "f.json:1:12: kernel: expected the path of a file, got 7");
+}
+
+CAF_TEST(numbers out of range are refused) {
+  for (auto number : {"0", "15", "4194305", "-1", "4294967424", "18446744073709551744",
+                      "100000000000000000000000"})
+    CAF_CHECK_EQUAL(problem_with("\"memory_mib\": "s + number),
+                    "f.json:1:31: memory_mib: "s + number
+                      + " is out of range; allowed is 16 to 4194304");
+  CAF_CHECK_EQUAL(problem_with(R"("memory_mib": 16)"), "");
+  CAF_CHECK_EQUAL(problem_with(R"("memory_mib": 4194304)"), "");
+  CAF_CHECK_EQUAL(problem_with(R"("cpus": 65)"),
+                  "f.json:1:25: cpus: 65 is out of range; allowed is 1 to 64");
+  CAF_CHECK_EQUAL(problem_with(R"("cpus": 0)"),
+                  "f.json:1:25: cpus: 0 is out of range; allowed is 1 to 64");
+}
+
+CAF_TEST(kernel and bootloader exclude each other and one is needed) {
+  CAF_CHECK_EQUAL(problem("{}"),
+                  "f.json:1:1: kernel: missing; a VM needs a kernel or a bootloader");
+  CAF_CHECK_EQUAL(problem_with(R"("bootloader": "b")"),
+                  "f.json:1:2: kernel and bootloader: a VM has one or the other, not both");
+  CAF_CHECK_EQUAL(problem(R"({"bootloader": "b", "initrd": "i"})"),
+                  "f.json:1:21: initrd: goes with a kernel, not with a bootloader");
+}
+
+CAF_TEST(two MiB of parameters are too many) {
+  auto text = "{\"kernel\": \"k\", \"params\": \"" + std::string(2u << 20, 'x') + "\"}";
+  CAF_CHECK_EQUAL(problem(text), "f.json:1:1: larger than 1 MiB");
+  CAF_CHECK_EQUAL(problem_with("\"params\": \"" + std::string(1793, 'x') + '"'),
+                  "f.json:1:17: params: 1793 bytes; at most 1792 are allowed");
+  CAF_CHECK_EQUAL(problem_with("\"params\": \"" + std::string(1792, 'x') + '"'), "");
+  CAF_CHECK_EQUAL(problem_with(R"("params": "a\nb")"),
+                  "f.json:1:17: params: hold a control character; only printable text is allowed");
+}
+
+CAF_TEST(a disk needs an image and says whether it is writable) {
+  auto disk = [](const std::string& members) {
+    return problem_with("\"disks\": [{" + members + "}]");
+  };
+  CAF_CHECK_EQUAL(disk(R"("image": "a")"),
+                  "f.json:1:27: disks[0].writable: missing; say true or false");
+  CAF_CHECK_EQUAL(disk(R"("writable": true)"),
+                  "f.json:1:27: disks[0].image: missing; a disk needs an image");
+  CAF_CHECK_EQUAL(disk(R"("writable": true, "partitions": [])"),
+                  "f.json:1:27: disks[0].image: missing; a disk needs an image");
+  CAF_CHECK_EQUAL(
+    disk(R"("writable": true, "image": "a", "partitions": [{}])"),
+    "f.json:1:27: disks[0]: image and partitions: a disk has one or the other, not both");
+  CAF_CHECK_EQUAL(
+    disk(R"("writable": true, "partitions": [{}])"),
+    "f.json:1:60: disks[0].partitions: partitions are not supported yet; give an image");
+  CAF_CHECK_EQUAL(disk(R"("image": "a", "writable": true, "format": "vmdk")"),
+                  "f.json:1:70: disks[0].format: expected \"raw\" or \"qcow2\", got \"vmdk\"");
+}
+
+CAF_TEST(too many disks are refused) {
+  std::string disks = R"({"image": "a", "writable": false})";
+  for (int i = 1; i < 25; ++i)
+    disks += R"(, {"image": "a", "writable": false})";
+  CAF_CHECK_EQUAL(problem_with("\"disks\": [" + disks + "]"),
+                  "f.json:1:17: disks: 25 given; at most 24 are allowed");
+}
+
+CAF_TEST(known keys that can not be had are refused by name) {
+  CAF_CHECK_EQUAL(problem_with(R"("platform_version": "~2.0")"),
+                  "f.json:1:37: platform_version: requires \"~2.0\"; the platform is 1.0.0");
+  CAF_CHECK_EQUAL(
+    problem_with(R"("platform_version": "new")"),
+    "f.json:1:37: platform_version: expected a version requirement such as \"~1.0\", got \"new\"");
+  CAF_CHECK_EQUAL(problem_with(R"("devices": ["/sys/bus/platform/devices/x"])"),
+                  "f.json:1:28: devices: passing host devices to a VM is not supported");
+  CAF_CHECK_EQUAL(problem_with(R"("usb_config": {"controller": true})"),
+                  "f.json:1:46: usb_config.controller: USB is not supported");
+  CAF_CHECK_EQUAL(
+    problem_with(R"("console_input_device": "hvc1")"),
+    "f.json:1:41: console_input_device: expected \"hvc0\" or \"ttyS0\", got \"hvc1\"");
+  CAF_CHECK_EQUAL(problem_with(R"("cpu_topology": "all")"),
+                  "f.json:1:33: cpu_topology: expected \"one_cpu\" or \"match_host\", got \"all\"");
+  CAF_CHECK_EQUAL(problem_with(R"("cpus": 2, "cpu_topology": "one_cpu")"),
+                  "f.json:1:28: cpu_topology and cpus: give one or the other, not both");
+  CAF_CHECK_EQUAL(problem_with(R"("num_cpus": 2)"),
+                  "f.json:1:29: num_cpus: not supported; use \"cpus\"");
+  CAF_CHECK_EQUAL(problem_with(R"("cpu_affinity": "0")"),
+                  "f.json:1:33: cpu_affinity: pinning virtual CPUs is not supported");
+}
+
+CAF_TEST(a bad name is refused where it stands) {
+  CAF_CHECK_EQUAL(
+    problem_with(R"("name": "7up")"),
+    "f.json:1:17: name: \"7up\" is not a name; allowed are letters, digits, '.', '_' and "
+    "'-', a letter first, at most 64");
+}
+
+CAF_TEST(files that are none are refused) {
+  auto why = [](const char* path) {
+    auto config = load_vm_config(path);
+    return config ? "" : config.why().what;
+  };
+  CAF_CHECK_EQUAL(why("/nonexistent.json"), "/nonexistent.json: no such file");
+  CAF_CHECK_EQUAL(why("/"), "/: is a directory; a configuration is a JSON file");
+  CAF_CHECK_EQUAL(why("/dev/zero"),
+                  "/dev/zero: is not a regular file; a configuration is a JSON file");
+}
