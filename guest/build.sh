@@ -20,6 +20,7 @@ kernel_deb=
 busybox_deb=
 update=no
 work=
+downloads=
 
 usage() {
   cat <<'END'
@@ -89,9 +90,9 @@ use_kept_packages() {
 # system's.
 make_private_lists() {
   say "fetching package lists"
-  mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
+  mkdir -p "$downloads/lists/partial" "$downloads/cache/archives/partial"
   apt_options+=(
-    -o "Dir::State::lists=$work/apt/lists" -o "Dir::Cache=$work/apt/cache"
+    -o "Dir::State::lists=$downloads/lists" -o "Dir::Cache=$downloads/cache"
     -o "Debug::NoLocking=1"
   )
   apt-get "${apt_options[@]}" -qq update >&2
@@ -109,7 +110,7 @@ download() {
   [ "$package" ] || return 1
   say "downloading $package and busybox-static"
   (
-    cd "$work/debs"
+    cd "$downloads"
     rm -f -- *.deb
     apt-get "${apt_options[@]}" -qq download "$package" busybox-static
   ) >&2
@@ -119,11 +120,10 @@ fetch_packages() {
   local apt_options=()
   command -v apt-get >/dev/null ||
     die "no apt-get here; give Debian's packages by --kernel and --busybox"
-  mkdir "$work/debs"
+  downloads=$(mktemp -d)
+  # Apt drops root while it downloads, and must reach the place then.
   if [ "$(id -u)" = 0 ] && id _apt >/dev/null 2>&1; then
-    # Lets apt drop root while it downloads, wherever the checkout is.
-    chmod 755 "$work"
-    chown _apt "$work/debs"
+    chown _apt "$downloads"
   fi
   # Lists may be missing, as in containers, or too old for what the mirror has.
   if ! download 2>"$work/apt.log"; then
@@ -137,11 +137,11 @@ fetch_packages() {
 
 keep_packages() {
   local kernel busybox
-  kernel=$(cd "$work/debs" && echo linux-image-*.deb)
-  busybox=$(cd "$work/debs" && echo busybox-static*.deb)
+  kernel=$(cd "$downloads" && echo linux-image-*.deb)
+  busybox=$(cd "$downloads" && echo busybox-static*.deb)
   mkdir -p "$debs"
   rm -f "$debs/current" "$debs"/*.deb
-  cp "$work/debs/$kernel" "$work/debs/$busybox" "$debs"
+  cp "$downloads/$kernel" "$downloads/$busybox" "$debs"
   printf '%s\n' "$kernel" "$busybox" >"$debs/current.new"
   mv "$debs/current.new" "$debs/current"
   kernel_deb=$debs/$kernel
@@ -356,7 +356,7 @@ make_work_directory() {
   # Ours is the lock, so what a killed build left behind is nobody's.
   rm -rf "$out"/work.*
   work=$(mktemp -d "$out/work.XXXXXX")
-  trap 'rm -rf "$work"' EXIT
+  trap 'rm -rf "$work" ${downloads:+"$downloads"}' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
 }
