@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seam between the actors, which decide, and the host, where it is done. Tests put fakes behind it.
+// The seam between the actors, which decide, and the host, where it is done. Tests put fakes behind
+// it.
 #pragma once
 
 #include "crosvisor/io/descriptor_set.hpp"
@@ -39,9 +40,9 @@ struct launch_request {
 
 /// Where a launch failed.
 enum class launch_failure : std::uint8_t {
-  bad_files,   ///< A descriptor is not what the configuration says.
-  host,        ///< The host refused: no space, no descriptors, no processes.
-  no_vmm,      ///< The VMM's program can't be executed.
+  bad_files, ///< A descriptor is not what the configuration says.
+  host,      ///< The host refused: no space, no descriptors, no processes.
+  no_vmm,    ///< The VMM's program can't be executed.
 };
 
 /// What a VMM's process reports. Called on any thread of the backend's, one at a time, in the order
@@ -57,9 +58,9 @@ struct vmm_callbacks {
   std::function<void(vmm_exit)> on_exit;
 };
 
-/// One VMM's process, from the moment its launch was asked for. All calls are allowed at any time on
-/// any thread, none blocks, and after the process has ended they answer an error. Letting go of it
-/// kills and reaps the process and removes its runtime directory, in the background.
+/// One VMM's process, from the moment its launch was asked for. All calls are allowed at any time
+/// on any thread, none blocks, and after the process has ended they answer an error. Letting go of
+/// it kills and reaps the process and removes its runtime directory, in the background.
 class vmm_process {
 public:
   using completion = std::function<void(result<void>)>;
@@ -96,11 +97,12 @@ public:
   virtual std::shared_ptr<vmm_process> launch(launch_request request, vmm_callbacks callbacks) = 0;
 };
 
-/// Claims CIDs where the host's kernel knows them, so that two programs on a host can't have the same.
+/// Claims CIDs where the host's kernel knows them, so that two programs on a host can't have the
+/// same.
 class cid_claimer {
 public:
-  /// `taken`: another program has it. Without a descriptor and not taken: the kernel has no vsock for
-  /// guests, and the CID is ours by our own table alone.
+  /// `taken`: another program has it. Without a descriptor and not taken: the kernel has no vsock
+  /// for guests, and the CID is ours by our own table alone.
   struct claim {
     bool taken = false;
     std::shared_ptr<const unique_fd> descriptor;

@@ -21,8 +21,8 @@ struct child_command {
   std::string program;
   /// All arguments, argv[0] first.
   std::vector<std::string> argv;
-  /// Descriptors that the child gets under the same numbers, each above 2; CLOEXEC is cleared in the
-  /// child alone. It gets no others.
+  /// Descriptors that the child gets under the same numbers, each above 2; CLOEXEC is cleared in
+  /// the child alone. It gets no others.
   std::vector<int> inherited;
   /// Where its standard output and standard error go; -1: /dev/null. Standard input is /dev/null.
   int stdout_fd = -1;
@@ -35,29 +35,41 @@ struct exit_status {
   int value = 0;
 };
 
-/// A child process in a session of its own, with an environment of PATH and LANG alone and the
-/// default signal dispositions. It is killed when this process dies, and when its owner lets go of it.
+/// A child process in a session of its own, in `/`, with an environment of PATH and LANG alone and
+/// the default signal dispositions. It is killed when this process dies, and when its owner lets go
+/// of it.
 ///
-/// Signals go through a pidfd, so they never reach another process that got the same number. The child
-/// is always waited for: there is no zombie, and exactly one call of `on_exit`.
+/// Signals go through a pidfd, so they never reach another process that got the same number. The
+/// child is always waited for: there is no zombie, and exactly one call of `on_exit`.
 class child_process {
 public:
   using exit_callback = std::function<void(exit_status)>;
 
-  /// Starts a child and returns once the program is executed, or with the reason why it was not; then
-  /// no process is left. Blocks for the time of fork and exec. Call it on a thread that lives as long
-  /// as the process does (worker_pool's, the event loop's), since the kernel ties the child's death to
-  /// that of the thread which made it (PR_SET_PDEATHSIG in prctl(2)).
-  /// @param on_exit called once, on the loop's thread.
-  static result<std::shared_ptr<child_process>> start(event_loop& loop, const child_command& command,
-                                                      exit_callback on_exit);
+  /// Starts a child and returns once the program is executed, or with the reason why it was not;
+  /// then no process is left, and failure::code is exec's errno or that of the step that failed.
+  /// Blocks for the time of fork and exec. Call it on a thread that lives as long as the process
+  /// does (worker_pool's, the event loop's), since the kernel ties the child's death to that of the
+  /// thread which made it (PR_SET_PDEATHSIG in prctl(2)).
+  ///
+  /// The program's signals start unblocked and the caller's memory is not copied (vfork), so
+  /// starting costs the same in a large process.
+  /// @param on_exit called once, on the loop's thread, also after the owner let go; not when the
+  /// loop
+  ///                ends first, which kills and reaps the child.
+  static result<std::shared_ptr<child_process>>
+  start(event_loop& loop, const child_command& command, exit_callback on_exit);
 
   virtual ~child_process() = default;
 
+  /// The number that it has or had.
   virtual pid_t pid() const noexcept = 0;
 
   /// Sends a signal, unless the child has ended. Any thread.
   virtual void signal(int number) = 0;
 };
+
+/// Whether a failure of child_process::start means that the program itself can't be executed, as
+/// against a host that has no more processes, descriptors or memory.
+bool program_at_fault(const failure& why) noexcept;
 
 } // namespace crosvisor::io

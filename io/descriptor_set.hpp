@@ -10,8 +10,8 @@
 
 namespace crosvisor::io {
 
-/// Owns the descriptors that a configuration's file_refs count into. Filled by the client, then given
-/// to one VM, which alone uses it; closing them is what lets go of locks and files.
+/// Owns the descriptors that a configuration's file_refs count into. Filled by the client, then
+/// given to one VM, which alone uses it; closing them is what lets go of locks and files.
 class descriptor_set {
 public:
   /// Adds `fd` and returns the index for a file_ref.

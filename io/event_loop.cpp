@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/event_loop.hpp"
 
+#include "crosvisor/io/blocked_signals.hpp"
+
 #include <pthread.h>
 
 namespace crosvisor::io {
 
-event_loop::event_loop(const char* thread_name)
-    : work_(context_.get_executor()), thread_([this] { context_.run(); }) {
+event_loop::event_loop(const char* thread_name) : work_(context_.get_executor()) {
+  blocked_signals inherited_by_the_thread;
+  thread_ = std::thread([this] { context_.run(); });
   ::pthread_setname_np(thread_.native_handle(), thread_name);
 }
 

@@ -12,8 +12,8 @@
 
 namespace crosvisor::io {
 
-/// Runs an asio io_context on a thread of its own from construction to destruction. Whatever runs on
-/// it must not block. Destruction stops it, drops what still waits, and joins.
+/// Runs an asio io_context on a thread of its own from construction to destruction. Whatever runs
+/// on it must not block. Destruction stops it, drops what still waits, and joins.
 class event_loop {
 public:
   /// @param thread_name shown by ps and debuggers; at most 15 bytes.

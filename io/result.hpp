@@ -10,8 +10,8 @@
 
 namespace crosvisor::io {
 
-/// What went wrong: an errno value, or 0 where the host is not at fault, and one sentence that names
-/// the call or the thing: `kernel "vmlinux": is a directory`.
+/// What went wrong: an errno value, or 0 where the host is not at fault, and one sentence that
+/// names the call or the thing: `kernel "vmlinux": is a directory`.
 struct failure {
   int code = 0;
   std::string what;

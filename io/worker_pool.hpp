@@ -8,17 +8,21 @@
 
 namespace crosvisor::io {
 
-/// Runs tasks on threads that live as long as the pool. A thread is added when none is free, up to
-/// `max_threads`; so one slow task keeps no other waiting until that many are slow.
+/// Runs tasks on threads that live as long as the pool, with every signal blocked. A thread is
+/// added when none is free, up to `max_threads`; so one slow task keeps no other waiting until that
+/// many are slow.
 class worker_pool {
 public:
-  explicit worker_pool(std::size_t max_threads);
+  /// Makes the first thread, so that whatever is posted is run.
+  /// @param max_threads at least 1.
+  /// @param thread_name shown by ps and debuggers; at most 15 bytes.
+  explicit worker_pool(std::size_t max_threads, const char* thread_name = "crosvisor-work");
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
   /// Runs what was posted, then joins.
   ~worker_pool();
 
-  /// Any thread. Tasks start in the order of posting.
+  /// Any thread, a task's too. Tasks start in the order of posting. A task throws nothing.
   void post(std::function<void()> task);
 
 private:

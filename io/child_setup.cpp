@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/child_setup.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace crosvisor::io {
+
+namespace {
+
+// A copy of `fd` above the standard streams, so that putting those in place overwrites no source.
+int above_standard_streams(int fd) noexcept {
+  return fd > STDERR_FILENO ? fd : ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+bool place_standard_streams(const child_plan& plan) noexcept {
+  auto null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0)
+    return false;
+  null = above_standard_streams(null);
+  auto out = plan.stdout_fd < 0 ? null : above_standard_streams(plan.stdout_fd);
+  auto err = plan.stderr_fd < 0 ? null : above_standard_streams(plan.stderr_fd);
+  // dup2 leaves the copies open over exec.
+  return null >= 0 && out >= 0 && err >= 0 && ::dup2(null, STDIN_FILENO) >= 0
+         && ::dup2(out, STDOUT_FILENO) >= 0 && ::dup2(err, STDERR_FILENO) >= 0;
+}
+
+bool keep_inherited(const child_plan& plan) noexcept {
+  if (!close_all_on_exec())
+    return false;
+  for (auto fd : plan.inherited)
+    if (::fcntl(fd, F_SETFD, 0) != 0)
+      return false;
+  return true;
+}
+
+void reset_signals() noexcept {
+  struct sigaction standard;
+  std::memset(&standard, 0, sizeof(standard));
+  standard.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number)
+    ::sigaction(number, &standard, nullptr); // Refused for SIGKILL, SIGSTOP and libc's own two.
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// A directory entry's name as a descriptor number; -1 when it is none.
+int descriptor_number(const char* name) noexcept {
+  int number = 0;
+  for (; *name != '\0'; ++name) {
+    if (*name < '0' || *name > '9')
+      return -1;
+    number = number * 10 + (*name - '0');
+  }
+  return number;
+}
+
+// linux_dirent64 of getdents64(2), which libc declares nowhere.
+struct directory_entry {
+  std::uint64_t inode;
+  std::int64_t offset;
+  unsigned short length;
+  unsigned char type;
+  char name[1];
+};
+
+} // namespace
+
+const char* to_string(child_step step) noexcept {
+  switch (step) {
+    case child_step::session: return "setsid";
+    case child_step::parent: return "prctl PR_SET_PDEATHSIG";
+    case child_step::standard_streams: return "standard streams";
+    case child_step::descriptors: return "inherited descriptors";
+    case child_step::directory: return "chdir /";
+    case child_step::exec: return "exec";
+  }
+  return "?";
+}
+
+bool close_listed_on_exec() noexcept {
+  auto dir = ::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dir < 0)
+    return false;
+  alignas(directory_entry) char entries[2048];
+  long got = 0;
+  while ((got = ::syscall(SYS_getdents64, dir, entries, sizeof(entries))) > 0) {
+    for (long at = 0; at < got;) {
+      auto* entry = entries + at;
+      unsigned short length = 0;
+      std::memcpy(&length, entry + offsetof(directory_entry, length), sizeof(length));
+      auto fd = descriptor_number(entry + offsetof(directory_entry, name));
+      if (fd > STDERR_FILENO && fd != dir)
+        ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+      at += length;
+    }
+  }
+  ::close(dir);
+  return got == 0;
+}
+
+bool close_all_on_exec() noexcept {
+  // The system call itself: glibc has no wrapper before 2.34, and its own falls back to closing.
+  if (::syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+    return true;
+  return close_listed_on_exec();
+}
+
+bool become_child(const child_plan& plan, child_step& step) noexcept {
+  step = child_step::session;
+  if (::setsid() < 0)
+    return false;
+  step = child_step::parent;
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+    return false;
+  // The parent may have died before the line above; then no signal will come.
+  if (::getppid() != plan.parent) {
+    errno = ESRCH;
+    return false;
+  }
+  step = child_step::standard_streams;
+  if (!place_standard_streams(plan))
+    return false;
+  step = child_step::descriptors;
+  if (!keep_inherited(plan))
+    return false;
+  step = child_step::directory;
+  if (::chdir("/") != 0)
+    return false;
+  step = child_step::exec;
+  reset_signals();
+  return true;
+}
+
+void give_up(const child_plan& plan, child_step step, int code) noexcept {
+  child_failure why{step, code};
+  // A report that can't be written leaves the exit code to tell.
+  [[maybe_unused]] auto written = ::write(plan.report, &why, sizeof(why));
+  ::_exit(127);
+}
+
+} // namespace crosvisor::io
