@@ -97,7 +97,8 @@ vmm_exit judge_death(vmm_exit exit, end_cause cause, bool had_started, const std
     case end_cause::stop:
       if (explained_by_stop(exit.reason)) {
         exit.reason = death_reason::killed;
-        exit.detail = "stopped on request";
+        if (exit.kind != exit_kind::none)
+          exit.detail = "stopped on request";
       }
       break;
     case end_cause::start_expired:

@@ -107,12 +107,9 @@ void vm_supervisor_state::arm(caf::timespan bound) {
 // -- starting -----------------------------------------------------------------
 
 caf::result<vm_info> vm_supervisor_state::start() {
-  auto promise = self_->make_response_promise<vm_info>();
-  if (phase_ == vm_phase::created)
-    starting_.push_back(promise);
   if (!apply(vm_input::start))
     return not_now("start");
-  return promise;
+  return starting_.emplace_back(self_->make_response_promise<vm_info>());
 }
 
 void vm_supervisor_state::launch() {

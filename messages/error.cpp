@@ -23,6 +23,8 @@ std::string to_string(vm_errc code) {
 }
 
 std::string sentence_of(const caf::error& err) {
+  if (!err)
+    return "no error";
   if (err.category() != caf::atom("crosvisor"))
     return to_string(err);
   if (err.context().match_elements<std::string>())

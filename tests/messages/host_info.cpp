@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/messages/host_info.hpp"
+
+#include <caf/test/dsl.hpp>
+
+#undef CAF_SUITE
+#define CAF_SUITE messages.host_info
+
+using namespace crosvisor;
+
+namespace {
+
+struct fixture {
+  vm_config config;
+  host_info host;
+
+  fixture() {
+    config.kernel = {"vmlinux", 0};
+    host.memory_mib = 1024;
+    host.kvm = {true, ""};
+    host.protected_vms = {false, "no pKVM"};
+    host.vmms = {{vmm_kind::crosvm, "/usr/bin/crosvm", "crosvm 0.1", {true, ""}, {}},
+                 {vmm_kind::qemu, "/usr/bin/qemu-system-x86_64", "QEMU 7.2", {true, ""}, {}}};
+  }
+
+  void remove(vmm_kind kind) {
+    for (auto& vmm : host.vmms)
+      if (vmm.kind == kind)
+        vmm.usable = {false, "not found; install " + to_string(kind)};
+  }
+
+  /// `qemu tcg`, or `refused: …`, with `config: ` before the reason where the configuration is at
+  /// fault.
+  std::string choose() const {
+    auto choice = choose_vmm(config, host);
+    if (const auto* no = std::get_if<refusal>(&choice))
+      return (no->config_at_fault ? "config: " : "host: ") + no->why;
+    auto chosen = std::get<vmm_choice>(choice);
+    return to_string(chosen.vmm) + " " + to_string(chosen.accel);
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(choose_vmm_tests, fixture)
+
+CAF_TEST(auto takes crosvm where it works) {
+  CAF_CHECK_EQUAL(choose(), "crosvm kvm");
+}
+
+CAF_TEST(auto takes qemu where crosvm is missing or has no kvm) {
+  remove(vmm_kind::crosvm);
+  CAF_CHECK_EQUAL(choose(), "qemu kvm");
+  host.kvm = {false, "no /dev/kvm"};
+  CAF_CHECK_EQUAL(choose(), "qemu tcg");
+}
+
+CAF_TEST(auto with tcg takes qemu) {
+  config.accel = accel_kind::tcg;
+  CAF_CHECK_EQUAL(choose(), "qemu tcg");
+}
+
+CAF_TEST(nothing usable is the fault of the host) {
+  remove(vmm_kind::crosvm);
+  remove(vmm_kind::qemu);
+  CAF_CHECK_EQUAL(choose(), "host: vmm: not found; install qemu");
+}
+
+CAF_TEST(a stated vmm is never replaced) {
+  config.vmm = vmm_kind::crosvm;
+  remove(vmm_kind::crosvm);
+  CAF_CHECK_EQUAL(choose(), "host: vmm: not found; install crosvm");
+  config.vmm = vmm_kind::qemu;
+  CAF_CHECK_EQUAL(choose(), "qemu kvm");
+}
+
+CAF_TEST(crosvm without kvm is refused) {
+  config.vmm = vmm_kind::crosvm;
+  host.kvm = {false, "no /dev/kvm"};
+  CAF_CHECK_EQUAL(choose(), "host: vmm: crosvm needs KVM: no /dev/kvm");
+}
+
+CAF_TEST(crosvm with tcg contradicts itself) {
+  config.vmm = vmm_kind::crosvm;
+  config.accel = accel_kind::tcg;
+  CAF_CHECK_EQUAL(choose(), "config: accel: crosvm has no tcg; use vmm \"qemu\" or accel \"kvm\"");
+}
+
+CAF_TEST(a stated accelerator is never replaced) {
+  config.vmm = vmm_kind::qemu;
+  config.accel = accel_kind::kvm;
+  host.kvm = {false, "no /dev/kvm"};
+  CAF_CHECK_EQUAL(choose(), "host: accel: no KVM: no /dev/kvm");
+}
+
+CAF_TEST(a protected vm is refused and never started unprotected) {
+  config.protected_vm = true;
+  CAF_CHECK_EQUAL(choose(), "config: protected: this host can't: no pKVM");
+  config.vmm = vmm_kind::qemu;
+  host.protected_vms = {true, ""};
+  CAF_CHECK_EQUAL(choose(),
+                  "config: protected: QEMU can't run protected VMs; never started unprotected");
+  config.vmm = vmm_kind::automatic;
+  CAF_CHECK_EQUAL(choose(), "crosvm kvm");
+  remove(vmm_kind::crosvm);
+  CAF_CHECK_EQUAL(choose(), "host: vmm: not found; install crosvm");
+}
+
+CAF_TEST(more memory than the host has is refused) {
+  config.memory_mib = 1025;
+  CAF_CHECK_EQUAL(choose(), "config: memory_mib: 1025 is more than the host's 1024");
+}
+
+CAF_TEST(features are looked up by name) {
+  host.vmms[0].features = {"extended-status"};
+  CAF_CHECK(host.find(vmm_kind::crosvm)->has("extended-status"));
+  CAF_CHECK(!host.find(vmm_kind::crosvm)->has("composite-disk"));
+  CAF_CHECK(host.find(vmm_kind::automatic) == nullptr);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

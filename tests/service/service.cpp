@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/service/service.hpp"
+
+#include "crosvisor/tests/actors/fixture.hpp"
+
+#undef CAF_SUITE
+#define CAF_SUITE service.service
+
+using namespace crosvisor;
+using namespace crosvisor::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct fixture : actor_fixture {
+  io::backend host;
+  service_actor service;
+  vm_actor vm;
+
+  fixture() {
+    host.host.memory_mib = 1024;
+    host.host.vmms = {{vmm_kind::qemu, "/usr/bin/qemu", "QEMU 7.2", {true, ""}, {}}};
+    host.host.protected_vms = {false, "no pKVM"};
+    host.launcher = launcher;
+    host.cids = claimer;
+    host.last_cid = last_cid;
+    service = ends_with_test(spawn_service(sys, host, {}));
+  }
+
+  /// The new VM's name, or the error's code and sentence.
+  std::string create(const vm_config& config,
+                     vm_files files = std::make_shared<io::descriptor_set>()) {
+    auto said = std::make_shared<std::string>();
+    auto made = std::make_shared<vm_actor>();
+    sys.spawn([=, this](caf::event_based_actor* self) {
+      self->request(service, test_timeout, create_atom::value, config, files)
+        .then(
+          [=](const vm_actor& handle, const vm_info& info) {
+            *made = handle;
+            *said = info.name;
+          },
+          [=](caf::error& why) {
+            *said = to_string(static_cast<vm_errc>(why.code())) + ": " + sentence_of(why);
+          });
+    });
+    settle();
+    vm = *made;
+    return *said;
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(service_tests, fixture)
+
+CAF_TEST(a good request is passed on to the registry) {
+  CAF_CHECK_EQUAL(create(small_vm("demo")), "demo");
+  CAF_CHECK_EQUAL(ask<vm_actor>(service, caf::get_atom::value, vm_name{"demo"})->get(), vm);
+  CAF_CHECK_EQUAL(ask<vm_actor>(service, caf::get_atom::value, vm_cid{2048})->get(), vm);
+  CAF_CHECK_EQUAL(ask<std::vector<vm_info>>(service, list_atom::value)->get().size(), 1u);
+}
+
+CAF_TEST(a bad request allocates nothing) {
+  auto config = small_vm();
+  config.memory_mib = 0;
+  CAF_CHECK_EQUAL(create(config),
+                  "invalid_config: memory_mib: 0 is out of range; allowed is 16 to 4194304");
+  CAF_CHECK_EQUAL(create(small_vm(), nullptr),
+                  "invalid_config: files: the descriptors are missing");
+  config = small_vm();
+  config.protected_vm = true;
+  CAF_CHECK_EQUAL(create(config), "unsupported: protected: this host can't: no pKVM");
+  CAF_CHECK_EQUAL(last_cid->last, no_cid);
+  CAF_CHECK(claimer->claimed.empty());
+  CAF_CHECK(ask<std::vector<vm_info>>(service, list_atom::value)->get().empty());
+}
+
+CAF_TEST(what the host can do is told) {
+  CAF_CHECK_EQUAL(ask<host_info>(service, caf::get_atom::value, host_atom::value)->get().memory_mib,
+                  1024u);
+}
+
+CAF_TEST(a drained service creates none any more) {
+  CAF_CHECK(ask<caf::ok_atom>(service, drain_atom::value, caf::timespan{10s})->value);
+  CAF_CHECK_EQUAL(create(small_vm()), "shutting_down: the service is shutting down");
+}
+
+CAF_TEST(the end of the service kills what still runs) {
+  create(small_vm());
+  ask<vm_info>(vm, start_atom::value);
+  std::weak_ptr<fake_vmm> vmm = launcher->launched.at(0);
+  launcher->launched.clear();
+  caf::anon_send_exit(service, caf::exit_reason::user_shutdown);
+  settle();
+  CAF_CHECK(vmm.expired());
+}
+
+CAF_TEST(the longest stop is the sum of its rungs) {
+  CAF_CHECK_EQUAL(longest_stop({}, 10s), caf::timespan{23s});
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
