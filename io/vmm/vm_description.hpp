@@ -18,7 +18,8 @@ struct described_disk {
   bool writable = false;
 };
 
-/// All descriptors are this process's, borrowed, and reach the VMM under the same numbers; -1: none.
+/// All descriptors are this process's, borrowed, and reach the VMM under the same numbers; -1:
+/// none.
 struct vm_description {
   vm_cid cid = no_cid;
   vm_name name;
@@ -35,7 +36,7 @@ struct vm_description {
   int log = -1;     ///< Write end: what the guest writes to hvc2.
   int control = -1; ///< The VMM's end of its control channel; see vmm_driver::make_endpoint.
   std::string control_path; ///< control_endpoint::path.
-  int vsock = -1;   ///< A claimed /dev/vhost-vsock.
+  int vsock = -1;           ///< A claimed /dev/vhost-vsock.
 };
 
 } // namespace crosvisor::io

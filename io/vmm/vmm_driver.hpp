@@ -41,9 +41,9 @@ public:
   virtual void get_balloon(vmm_process::balloon_completion done) = 0;
   virtual void set_balloon(std::uint64_t size_bytes, vmm_process::completion done) = 0;
 
-  /// The VMM's process has ended: reads what it said last, answers what is pending with an error, and
-  /// calls `done` once, on the loop's thread, with the end as this VMM's table and its last words have
-  /// it. No callback follows.
+  /// The VMM's process has ended: reads what it said last, answers what is pending with an error,
+  /// and calls `done` once, on the loop's thread, with the end as this VMM's table and its last
+  /// words have it. No callback follows.
   virtual void conclude(exit_status status, std::function<void(vmm_exit)> done) = 0;
 };
 
@@ -54,8 +54,8 @@ public:
 
   virtual result<control_endpoint> make_endpoint(const runtime_dir& dir) const = 0;
 
-  /// Whether this program can run `vm` at all, by what was probed; ask before anything is made. Pure:
-  /// see check_image() for what the images hold.
+  /// Whether this program can run `vm` at all, by what was probed; ask before anything is made.
+  /// Pure: see check_image() for what the images hold.
   virtual result<void> check(const vm_description& vm) const = 0;
 
   /// A pure function: argv and the descriptors that it names. Standard output and error are left to
