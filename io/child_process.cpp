@@ -139,6 +139,9 @@ exit_status to_exit_status(int status) {
   return {exit_kind::signal, WTERMSIG(status)};
 }
 
+// How long a killed child may take to end.
+constexpr int unkillable_ms = 5000;
+
 // -- the process, as the loop and its owner share it -----------------------------
 
 class running_child {
@@ -192,7 +195,10 @@ public:
     if (reaped_)
       return;
     child_->signal(SIGKILL);
-    child_->try_reap(0);
+    // A process that the kernel can't end (a hung disk) is left to init.
+    pollfd ended{child_->pidfd(), POLLIN, 0};
+    if (::poll(&ended, 1, unkillable_ms) != 0)
+      child_->try_reap(0);
   }
 
   static void wait(std::unique_ptr<exit_watch> self) {

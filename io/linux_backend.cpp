@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/linux_backend.hpp"
+
+#include "crosvisor/io/file_cid_store.hpp"
+#include "crosvisor/io/host/host_probe.hpp"
+#include "crosvisor/io/linux_vmm_launcher.hpp"
+#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/vhost_cid_claimer.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace crosvisor::io {
+
+namespace {
+
+void fill_standard_streams() {
+  int fd = 0;
+  do
+    fd = ::open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0)
+    ::close(fd);
+}
+
+void raise_descriptor_limit() {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    log::warn("service keeps its limit of open files: {}", std::strerror(errno));
+}
+
+host_info probe(const linux_backend_options& options) {
+  host_probe_options probe;
+  probe.crosvm = options.crosvm_path;
+  probe.qemu = options.qemu_path;
+  probe.cache_dir = options.state_dir;
+  return probe_host(probe);
+}
+
+bool usable(const vmm_info* vmm) {
+  return vmm != nullptr && vmm->usable.available;
+}
+
+vmm_drivers make_drivers(const host_info& host) {
+  vmm_drivers drivers;
+  if (auto* crosvm = host.find(vmm_kind::crosvm); usable(crosvm))
+    drivers.crosvm = make_crosvm_driver(*crosvm);
+  if (auto* qemu = host.find(vmm_kind::qemu); usable(qemu))
+    drivers.qemu = make_qemu_driver(*qemu);
+  return drivers;
+}
+
+} // namespace
+
+result<backend> make_linux_backend(const linux_backend_options& options) {
+  fill_standard_streams();
+  if (options.raise_descriptor_limit)
+    raise_descriptor_limit();
+  // First, since it makes the state directory, where the probe keeps what it finds.
+  auto last_cid = open_file_cid_store(options.state_dir);
+  if (!last_cid)
+    return last_cid.why();
+  backend made;
+  made.host = probe(options);
+  vmm_launcher_options launching;
+  launching.runtime_root = options.runtime_root;
+  launching.state_dir = options.state_dir;
+  launching.logs = options.logs;
+  launching.kept_logs = options.kept_logs;
+  launching.workers = options.workers;
+  auto launcher = make_linux_vmm_launcher(launching, make_drivers(made.host));
+  if (!launcher)
+    return launcher.why();
+  made.launcher = std::move(*launcher);
+  made.cids = make_vhost_cid_claimer();
+  made.last_cid = std::move(*last_cid);
+  return made;
+}
+
+} // namespace crosvisor::io

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/linux_vmm.hpp"
+
+#include "crosvisor/io/host/short_command.hpp"
+#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/vm_files.hpp"
+
+#include <csignal>
+#include <utility>
+
+namespace crosvisor::io {
+
+namespace {
+
+constexpr char not_running[] = "the VMM doesn't run";
+
+} // namespace
+
+linux_vmm::linux_vmm(linux_vmm_host& host, vmm_callbacks callbacks)
+    : host_(host), living_(host.living), callbacks_(std::move(callbacks)) {}
+
+// -- requests --------------------------------------------------------------------
+
+std::shared_ptr<vmm_channel> linux_vmm::channel() {
+  std::lock_guard lock{mutex_};
+  return channel_;
+}
+
+// Not from within the call, where there is still somebody else to answer.
+void linux_vmm::refuse(std::function<void(failure)> done) {
+  failure why{0, not_running};
+  if (!living_->while_open([&] { host_.loop.post([done, why] { done(why); }); }))
+    done(why);
+}
+
+void linux_vmm::ask(vmm_request what, vmm_process::completion done) {
+  if (auto to = channel())
+    return to->ask(what, std::move(done));
+  refuse(std::move(done));
+}
+
+void linux_vmm::get_balloon(vmm_process::balloon_completion done) {
+  if (auto to = channel())
+    return to->get_balloon(std::move(done));
+  refuse(std::move(done));
+}
+
+void linux_vmm::set_balloon(std::uint64_t size_bytes, vmm_process::completion done) {
+  if (auto to = channel())
+    return to->set_balloon(size_bytes, std::move(done));
+  refuse(std::move(done));
+}
+
+void linux_vmm::signal(int number) {
+  std::lock_guard lock{mutex_};
+  if (child_)
+    return child_->signal(number);
+  if (phase_ == phase::launching && wanted_signal_ != SIGKILL)
+    wanted_signal_ = number;
+}
+
+void linux_vmm::release(std::function<void()> done) {
+  {
+    std::lock_guard lock{mutex_};
+    if (phase_ != phase::ended) {
+      released_ = [before = std::move(released_), done = std::move(done)] {
+        if (before)
+          before();
+        done();
+      };
+      return;
+    }
+  }
+  remove_dir(std::move(done));
+}
+
+void linux_vmm::abandon() {
+  signal(SIGKILL);
+  release([] {});
+}
+
+void linux_vmm::remove_dir(std::function<void()> done) {
+  std::shared_ptr<runtime_dir> dir;
+  {
+    std::lock_guard lock{mutex_};
+    dir = std::move(dir_);
+  }
+  auto task = [dir = std::move(dir), done = std::move(done)]() mutable {
+    dir = nullptr;
+    done();
+  };
+  // Removing files may take its time.
+  if (!living_->while_open([&] { host_.starters.post(std::move(task)); }))
+    task();
+}
+
+// -- the process, once there is one: all on the loop's thread --------------------
+
+void linux_vmm::connect(const vmm_driver& driver, control_endpoint endpoint,
+                        const vm_description& vm) {
+  auto weak = weak_from_this();
+  channel_callbacks callbacks;
+  callbacks.on_up = [weak] {
+    if (auto self = weak.lock()) {
+      self->was_up_ = true;
+      self->callbacks_.on_up(self->child_->pid());
+    }
+  };
+  callbacks.on_fault = [weak](std::string what) {
+    if (auto self = weak.lock())
+      self->callbacks_.on_fault(std::move(what));
+  };
+  auto made =
+    driver.connect(host_.loop, host_.channels, std::move(endpoint), vm, std::move(callbacks));
+  {
+    std::lock_guard lock{mutex_};
+    channel_ = std::move(made);
+  }
+  connected_ = true;
+  if (status_.kind != exit_kind::none)
+    conclude();
+}
+
+void linux_vmm::exited(exit_status status) {
+  status_ = status;
+  if (connected_)
+    conclude(); // Otherwise once the channel is there to read what was said.
+}
+
+void linux_vmm::conclude() {
+  parts_left_ = 4;
+  auto self = shared_from_this();
+  channel()->conclude(status_, [self](vmm_exit exit) {
+    self->exit_ = std::move(exit);
+    self->part_done();
+  });
+  finish_log(console_, false);
+  finish_log(log_, false);
+  finish_log(vmm_log_, true);
+}
+
+void linux_vmm::finish_log(std::shared_ptr<console_log>& log, bool is_vmm_log) {
+  auto self = shared_from_this();
+  // Called on the logs' loop; the rest is this one's.
+  log->finish([self, is_vmm_log](std::string tail) {
+    self->host_.loop.post([self, is_vmm_log, tail = std::move(tail)] {
+      if (is_vmm_log)
+        self->last_words_ = last_line(tail);
+      self->part_done();
+    });
+  });
+  log = nullptr;
+}
+
+void linux_vmm::part_done() {
+  if (--parts_left_ == 0)
+    report();
+}
+
+void linux_vmm::report() {
+  // A VMM that could not start the guest says why on its standard error alone.
+  if ((exit_.reason == death_reason::start_failed || !was_up_) && !last_words_.empty())
+    exit_.detail += (exit_.detail.empty() ? "" : ": ") + last_words_;
+  std::function<void()> released;
+  {
+    std::lock_guard lock{mutex_};
+    phase_ = phase::ended;
+    child_ = nullptr;
+    channel_ = nullptr;
+    released = std::move(released_);
+  }
+  host_.starters.post(
+    [&logs = *host_.logs, name = std::move(log_name_)]() mutable { logs.retire(std::move(name)); });
+  if (released)
+    remove_dir(std::move(released));
+  auto callbacks = std::exchange(callbacks_, {}); // What they hold goes with the process.
+  callbacks.on_exit(std::move(exit_));
+  living_->remove(this);
+}
+
+} // namespace crosvisor::io

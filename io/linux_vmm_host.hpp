@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all VMs of one launcher share.
+#pragma once
+
+#include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/linux_vmm_launcher.hpp"
+#include "crosvisor/io/log/log_store.hpp"
+#include "crosvisor/io/runtime_dir.hpp"
+#include "crosvisor/io/worker_pool.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <set>
+
+namespace crosvisor::io {
+
+class linux_vmm;
+
+/// The VMs that are being launched or have a process, and whether their host is still there: VMs
+/// may be held longer than it. Any thread.
+class living_vmms {
+public:
+  void add(linux_vmm* vmm);
+
+  /// Nothing of it runs any more; the last thing that it does with the host.
+  void remove(linux_vmm* vmm);
+
+  /// Runs `task` if the host is there, and keeps it there meanwhile. False when it has gone.
+  template <class Task>
+  bool while_open(Task&& task) {
+    std::lock_guard lock{mutex_};
+    if (open_)
+      task();
+    return open_;
+  }
+
+  /// Kills all and waits until none is left or `bound` is over; then the host has gone.
+  void close(std::chrono::seconds bound);
+
+private:
+  std::mutex mutex_; // Taken before a VM's own.
+  std::condition_variable emptied_;
+  std::set<linux_vmm*> vmms_;
+  bool open_ = true;
+};
+
+/// In the order of construction: workers end first and with all their tasks, then the loops.
+struct linux_vmm_host {
+  linux_vmm_host(const vmm_launcher_options& options, vmm_drivers both,
+                 std::shared_ptr<runtime_root> runtime, std::unique_ptr<log_store> store)
+      : bounds(options.logs),
+        drivers(std::move(both)),
+        root(std::move(runtime)),
+        logs(std::move(store)),
+        channels(options.workers, "crosvisor-ctl"),
+        starters(options.workers, "crosvisor-start") {}
+
+  const vmm_driver* driver(vmm_kind kind) const {
+    return kind == vmm_kind::crosvm ? drivers.crosvm.get() : drivers.qemu.get();
+  }
+
+  const log_bounds bounds;
+  const vmm_drivers drivers;
+  const std::shared_ptr<runtime_root> root;
+  const std::unique_ptr<log_store> logs;
+  const std::shared_ptr<living_vmms> living = std::make_shared<living_vmms>();
+  event_loop loop{"crosvisor-io"};
+  event_loop log_loop{"crosvisor-log"};
+  worker_pool channels; // What a driver has to wait for, apart from starts.
+  worker_pool starters;
+};
+
+} // namespace crosvisor::io

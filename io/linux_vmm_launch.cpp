@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launch of a VMM: all that happens before its process is there.
+#include "crosvisor/io/linux_vmm.hpp"
+#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/vm_files.hpp"
+
+#include <fcntl.h>
+
+#include <csignal>
+#include <utility>
+
+namespace crosvisor::io {
+
+struct vmm_resources {
+  vm_file_descriptors files;
+  std::unique_ptr<runtime_dir> dir;
+  log_dir logs;
+  std::shared_ptr<console_log> console;
+  std::shared_ptr<console_log> log;
+  std::shared_ptr<console_log> vmm_log;
+  control_endpoint endpoint;
+  vm_description vm;
+  std::shared_ptr<child_process> child;
+};
+
+namespace {
+
+void describe(const launch_request& request, const vm_file_descriptors& files, vm_description& vm) {
+  vm.cid = request.cid;
+  vm.name = request.config.name;
+  vm.accel = request.choice.accel;
+  vm.memory_mib = request.config.memory_mib;
+  vm.cpus = request.config.cpus;
+  vm.protected_vm = request.config.protected_vm;
+  vm.kernel = files.kernel;
+  vm.initrd = files.initrd;
+  vm.bootloader = files.bootloader;
+  vm.params = request.config.params;
+  vm.disks = files.disks;
+  vm.vsock = request.vsock ? request.vsock->get() : -1;
+}
+
+} // namespace
+
+void linux_vmm::launch(launch_request request) {
+  launch_result failed;
+  std::string log_name;
+  {
+    vmm_resources made;
+    failed = try_launch(request, made);
+    log_name = made.logs.name;
+    if (request.files)
+      request.files->clear(); // The VMM has its own; ours would keep files locked.
+    request.vsock = nullptr;
+    if (!failed)
+      return take(*host_.driver(request.choice.vmm), made);
+  } // All that was made has gone before anybody is told.
+  fail(std::move(*failed), log_name);
+}
+
+linux_vmm::launch_result linux_vmm::try_launch(launch_request& request, vmm_resources& made) {
+  auto* driver = host_.driver(request.choice.vmm);
+  if (driver == nullptr)
+    return std::make_unique<launch_error>(launch_error{
+      launch_failure::no_vmm, to_string(request.choice.vmm) + " is not usable on this host"});
+  if (!request.files)
+    request.files = std::make_shared<descriptor_set>();
+  auto bad = [](const failure& why) {
+    return std::make_unique<launch_error>(launch_error{launch_failure::bad_files, why.what});
+  };
+  if (auto fit = check_vm_files(request.config, *request.files, request.choice.vmm); !fit)
+    return bad(fit.why());
+  auto files = describe_vm_files(request.config, *request.files);
+  if (!files)
+    return bad(files.why());
+  made.files = std::move(*files);
+  describe(request, made.files, made.vm);
+  if (auto able = driver->check(made.vm); !able)
+    return std::make_unique<launch_error>(launch_error{launch_failure::no_vmm, able.why().what});
+  if (auto failed = make_resources(request, made))
+    return failed;
+  return start(*driver, made);
+}
+
+linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_resources& made) {
+  auto refused = [](const failure& why) {
+    return std::make_unique<launch_error>(launch_error{launch_failure::host, why.what});
+  };
+  auto dir = host_.root->make(std::to_string(request.cid));
+  if (!dir)
+    return refused(dir.why());
+  made.dir = std::move(*dir);
+  auto logs = host_.logs->make(request.cid, request.config.name);
+  if (!logs)
+    return refused(logs.why());
+  made.logs = std::move(*logs);
+  if (auto done = make_logs(request, made); !done)
+    return refused(done.why());
+  auto endpoint = host_.driver(request.choice.vmm)->make_endpoint(*made.dir);
+  if (!endpoint)
+    return refused(endpoint.why());
+  made.endpoint = std::move(*endpoint);
+  made.vm.control = made.endpoint.vmm.get();
+  made.vm.control_path = made.endpoint.path;
+  made.vm.console = made.console->writer();
+  made.vm.log = made.log->writer();
+  return nullptr;
+}
+
+result<void> linux_vmm::make_logs(const launch_request& request, vmm_resources& made) {
+  auto make = [&](const file_ref& sink, const char* name) -> result<std::shared_ptr<console_log>> {
+    if (!sink)
+      return log_to_files(host_.log_loop, made.logs.fd, name, host_.bounds);
+    unique_fd own{::fcntl(request.files->get(sink.index), F_DUPFD_CLOEXEC, 3)};
+    if (!own)
+      return last_failure("descriptor of " + sink.path);
+    return log_to_descriptor(host_.log_loop, std::move(own));
+  };
+  auto console = make(request.config.console, "console.log");
+  if (!console)
+    return console.why();
+  auto log = make(request.config.log, "log.log");
+  if (!log)
+    return log.why();
+  auto vmm_log = make({}, "vmm.log");
+  if (!vmm_log)
+    return vmm_log.why();
+  made.console = std::move(*console);
+  made.log = std::move(*log);
+  made.vmm_log = std::move(*vmm_log);
+  return {};
+}
+
+linux_vmm::launch_result linux_vmm::start(const vmm_driver& driver, vmm_resources& made) {
+  {
+    std::lock_guard lock{mutex_};
+    if (wanted_signal_ != 0)
+      return std::make_unique<launch_error>(
+        launch_error{launch_failure::host, "the VM was stopped before its VMM was started"});
+  }
+  auto command = driver.command(made.vm);
+  command.stdout_fd = command.stderr_fd = made.vmm_log->writer();
+  auto child = child_process::start(
+    host_.loop, command, [self = shared_from_this()](exit_status s) { self->exited(s); });
+  if (!child) {
+    auto where = program_at_fault(child.why()) ? launch_failure::no_vmm : launch_failure::host;
+    return std::make_unique<launch_error>(launch_error{where, child.why().what});
+  }
+  made.child = std::move(*child);
+  log::debug("vm {} started vmm pid {}", made.vm.cid, made.child->pid());
+  return nullptr;
+}
+
+void linux_vmm::take(const vmm_driver& driver, vmm_resources& made) {
+  made.endpoint.vmm.reset();
+  made.console->close_writer();
+  made.log->close_writer();
+  made.vmm_log->close_writer();
+  console_ = std::move(made.console);
+  log_ = std::move(made.log);
+  vmm_log_ = std::move(made.vmm_log);
+  log_name_ = std::move(made.logs.name);
+  {
+    std::lock_guard lock{mutex_};
+    phase_ = phase::running;
+    dir_ = std::move(made.dir);
+    child_ = std::move(made.child);
+    if (wanted_signal_ != 0)
+      child_->signal(wanted_signal_);
+  }
+  host_.loop.post(
+    [self = shared_from_this(), &driver, endpoint = std::move(made.endpoint),
+     vm = std::move(made.vm)]() mutable { self->connect(driver, std::move(endpoint), vm); });
+}
+
+void linux_vmm::fail(launch_error why, const std::string& log_name) {
+  if (!log_name.empty())
+    host_.logs->discard(log_name);
+  std::function<void()> released;
+  {
+    std::lock_guard lock{mutex_};
+    phase_ = phase::ended;
+    released = std::move(released_);
+  }
+  auto callbacks = std::exchange(callbacks_, {});
+  callbacks.on_launch_failed(why.where, std::move(why.what));
+  if (released)
+    released();
+  living_->remove(this);
+}
+
+} // namespace crosvisor::io

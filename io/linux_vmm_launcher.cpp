@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/linux_vmm_launcher.hpp"
+
+#include "crosvisor/io/linux_vmm.hpp"
+#include "crosvisor/io/linux_vmm_host.hpp"
+#include "crosvisor/io/logging.hpp"
+
+#include <csignal>
+
+namespace crosvisor::io {
+
+namespace {
+
+constexpr std::chrono::seconds closing_bound{10};
+
+// What the owner of a VM holds.
+class held_vmm final : public vmm_process {
+public:
+  explicit held_vmm(std::shared_ptr<linux_vmm> vmm) : vmm_(std::move(vmm)) {}
+  ~held_vmm() override { vmm_->abandon(); }
+
+  void ask(vmm_request what, completion done) override { vmm_->ask(what, std::move(done)); }
+  void get_balloon(balloon_completion done) override { vmm_->get_balloon(std::move(done)); }
+  void set_balloon(std::uint64_t size_bytes, completion done) override {
+    vmm_->set_balloon(size_bytes, std::move(done));
+  }
+  void terminate() override { vmm_->signal(SIGTERM); }
+  void kill() override { vmm_->signal(SIGKILL); }
+  void release(std::function<void()> done) override { vmm_->release(std::move(done)); }
+
+private:
+  std::shared_ptr<linux_vmm> vmm_;
+};
+
+class linux_vmm_launcher final : public vmm_launcher {
+public:
+  explicit linux_vmm_launcher(std::unique_ptr<linux_vmm_host> host) : host_(std::move(host)) {}
+  ~linux_vmm_launcher() override { host_->living->close(closing_bound); }
+
+  std::shared_ptr<vmm_process> launch(launch_request request, vmm_callbacks callbacks) override {
+    auto vmm = std::make_shared<linux_vmm>(*host_, std::move(callbacks));
+    host_->living->add(vmm.get());
+    host_->starters.post(
+      [vmm, request = std::move(request)]() mutable { vmm->launch(std::move(request)); });
+    return std::make_shared<held_vmm>(std::move(vmm));
+  }
+
+private:
+  std::unique_ptr<linux_vmm_host> host_;
+};
+
+} // namespace
+
+void living_vmms::add(linux_vmm* vmm) {
+  std::lock_guard lock{mutex_};
+  vmms_.insert(vmm);
+}
+
+void living_vmms::remove(linux_vmm* vmm) {
+  std::lock_guard lock{mutex_};
+  vmms_.erase(vmm);
+  if (vmms_.empty())
+    emptied_.notify_all();
+}
+
+void living_vmms::close(std::chrono::seconds bound) {
+  std::unique_lock lock{mutex_};
+  for (auto* vmm : vmms_)
+    vmm->signal(SIGKILL);
+  if (!emptied_.wait_for(lock, bound, [this] { return vmms_.empty(); }))
+    log::error("{} vmms did not end when killed", vmms_.size());
+  open_ = false;
+}
+
+result<std::shared_ptr<vmm_launcher>> make_linux_vmm_launcher(const vmm_launcher_options& options,
+                                                              vmm_drivers drivers) {
+  auto root = runtime_root::open(options.runtime_root);
+  if (!root)
+    return root.why();
+  auto logs = log_store::open(options.state_dir, options.kept_logs);
+  if (!logs)
+    return logs.why();
+  auto host = std::make_unique<linux_vmm_host>(options, std::move(drivers), std::move(*root),
+                                               std::move(*logs));
+  std::shared_ptr<vmm_launcher> launcher = std::make_shared<linux_vmm_launcher>(std::move(host));
+  return launcher;
+}
+
+} // namespace crosvisor::io

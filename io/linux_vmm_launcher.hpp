@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts real VMMs on this host.
+#pragma once
+
+#include "crosvisor/io/backend.hpp"
+#include "crosvisor/io/log/console_log.hpp"
+#include "crosvisor/io/result.hpp"
+#include "crosvisor/io/vmm/vmm_driver.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace crosvisor::io {
+
+struct vmm_launcher_options {
+  /// The folder of all runtime directories; see runtime_root::open. Short: a socket's path has at
+  /// most 107 bytes, and one of them is below it.
+  std::string runtime_root;
+  /// Logs go below `logs` in it, one folder for each VM; see log_dir_name().
+  std::string state_dir;
+  /// Of each of a VM's three logs.
+  log_bounds logs;
+  /// How many dead VMs' logs are kept; older ones are removed.
+  std::size_t kept_logs = 64;
+  /// Threads that start VMMs, and again as many that speak to them; made when they are needed.
+  std::size_t workers = 8;
+};
+
+/// The drivers of the VMMs that this host has; null: it has none of that kind.
+struct vmm_drivers {
+  std::unique_ptr<vmm_driver> crosvm;
+  std::unique_ptr<vmm_driver> qemu;
+};
+
+/// A launcher with an event loop for control channels, another for logs, so that a guest that
+/// floods its console delays no control, and workers for what may block. Its destruction kills and
+/// reaps every VMM that is left and waits for that, at most ten seconds. A vmm_process that is held
+/// longer answers errors, and lets go of its directory in the calling thread.
+result<std::shared_ptr<vmm_launcher>> make_linux_vmm_launcher(const vmm_launcher_options& options,
+                                                              vmm_drivers drivers);
+
+} // namespace crosvisor::io

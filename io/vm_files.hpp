@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a VM's descriptors have to be, and the description that its VMM is started from.
+#pragma once
+
+#include "crosvisor/io/descriptor_set.hpp"
+#include "crosvisor/io/result.hpp"
+#include "crosvisor/io/vmm/vm_description.hpp"
+#include "crosvisor/messages/vm_config.hpp"
+
+namespace crosvisor::io {
+
+/// Whether each descriptor that `config` refers to is there and fit for its use: open for what it
+/// is needed for, a regular file (a disk: or a block device) that is not empty, no disk that is
+/// written given twice, images of the stated format. Whoever made the request may have made it by
+/// hand, so this relies on nothing that was checked when the files were opened. Blocks as long as
+/// reading the images' first bytes does. Any thread.
+/// @param vmm what will run it; not `automatic`.
+/// @returns the first problem: `kernel "vmlinux": is a directory`.
+result<void> check_vm_files(const vm_config& config, const descriptor_set& files, vmm_kind vmm);
+
+/// The descriptors of a VM's files as its VMM gets them.
+struct vm_file_descriptors {
+  int kernel = -1;
+  int initrd = -1;
+  int bootloader = -1;
+  std::vector<described_disk> disks;
+  /// Owns those that had to be opened anew; the rest is the descriptor_set's.
+  std::vector<unique_fd> reopened;
+};
+
+/// Of files that check_vm_files() found fit. What the guest may not write, the VMM can't: a
+/// descriptor that is open for writing too is opened once more for reading alone.
+result<vm_file_descriptors> describe_vm_files(const vm_config& config, const descriptor_set& files);
+
+} // namespace crosvisor::io
