@@ -40,8 +40,8 @@ private:
   std::size_t* taken_;
 };
 
-/// What nlohmann says is wrong, without its error numbers, its own idea of the position, and the text
-/// that is seen there.
+/// What nlohmann says is wrong, without its error numbers, its own idea of the position, and the
+/// text that is seen there.
 std::string malformed(std::string_view what) {
   what = what.substr(0, what.find("; last read: "));
   for (std::string_view mark : {" - ", "] "})

@@ -4,36 +4,16 @@
 #include "crosvisor/io/config/printable.hpp"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/types.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <utility>
-#include <vector>
 
 namespace crosvisor::io {
 
 namespace {
-
-/// A file that is open already: who it is, and what the configuration calls it.
-struct opened_file {
-  dev_t device = 0;
-  ino_t inode = 0;
-  bool block = false;
-  bool writable = false;
-  std::string label;
-
-  bool same_as(const opened_file& other) const noexcept {
-    return block == other.block && device == other.device && inode == other.inode;
-  }
-};
 
 std::string open_problem(int code, const std::string& path, const std::string& folder,
                          bool writable) {
@@ -46,25 +26,6 @@ std::string open_problem(int code, const std::string& path, const std::string& f
   return std::strerror(code);
 }
 
-std::optional<std::string> kind_problem(const struct stat& info) {
-  if (S_ISREG(info.st_mode) || S_ISBLK(info.st_mode))
-    return std::nullopt;
-  if (S_ISDIR(info.st_mode))
-    return "is a directory";
-  if (S_ISFIFO(info.st_mode))
-    return "is a FIFO; only a file or a block device will do";
-  if (S_ISCHR(info.st_mode))
-    return "is a character device; only a file or a block device will do";
-  return "is neither a file nor a block device";
-}
-
-bool is_empty(int fd, const struct stat& info) {
-  if (S_ISREG(info.st_mode))
-    return info.st_size == 0;
-  std::uint64_t size = 0;
-  return ::ioctl(fd, BLKGETSIZE64, &size) == 0 && size == 0;
-}
-
 /// Opens one configuration's files, one after the other, until one fails.
 class file_opener {
 public:
@@ -75,15 +36,13 @@ public:
     if (!file)
       return {};
     auto label = key + ' ' + in_quotes(file.path);
-    // O_NONBLOCK so that a FIFO without a writer is refused rather than waited for.
+    // O_NONBLOCK so that a FIFO without a writer is not waited for.
     auto flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     unique_fd fd{::openat(folder_fd_, file.path.c_str(), flags)};
     if (!fd) {
       auto code = errno;
       return failure{code, label + ": " + open_problem(code, file.path, folder_, writable)};
     }
-    if (auto ok = inspect(fd.get(), label, writable); !ok)
-      return ok;
     // The VMM shares these flags, and expects reads that block.
     if (::fcntl(fd.get(), F_SETFL, 0) != 0)
       return last_failure(label);
@@ -94,28 +53,8 @@ public:
   std::shared_ptr<descriptor_set> take() { return std::move(files_); }
 
 private:
-  result<void> inspect(int fd, const std::string& label, bool writable) {
-    struct stat info {};
-    if (::fstat(fd, &info) != 0)
-      return last_failure(label);
-    if (auto problem = kind_problem(info))
-      return failure{0, label + ": " + *problem};
-    if (is_empty(fd, info))
-      return failure{0, label + ": is empty"};
-    auto block = S_ISBLK(info.st_mode);
-    opened_file self{block ? info.st_rdev : info.st_dev, block ? 0 : info.st_ino, block, writable,
-                     label};
-    for (const auto& other : opened_)
-      if (self.same_as(other) && (writable || other.writable))
-        return failure{0, label + ": is the same file as " + other.label
-                            + ", and one of them is writable"};
-    opened_.push_back(std::move(self));
-    return {};
-  }
-
   int folder_fd_;
   const std::string& folder_;
-  std::vector<opened_file> opened_;
   std::shared_ptr<descriptor_set> files_ = std::make_shared<descriptor_set>();
 };
 
