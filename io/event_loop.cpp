@@ -3,11 +3,15 @@
 
 #include "crosvisor/io/blocked_signals.hpp"
 
+#include <boost/asio/posix/stream_descriptor.hpp>
+
 #include <pthread.h>
 
 namespace crosvisor::io {
 
 event_loop::event_loop(const char* thread_name) : work_(context_.get_executor()) {
+  // Makes the loop's epoll now: later there may be no descriptor free.
+  boost::asio::posix::stream_descriptor first{context_};
   blocked_signals inherited_by_the_thread;
   thread_ = std::thread([this] { context_.run(); });
   ::pthread_setname_np(thread_.native_handle(), thread_name);

@@ -16,6 +16,8 @@ namespace crosvisor::io {
 /// on it must not block. Destruction stops it, drops what still waits, and joins.
 class event_loop {
 public:
+  /// Throws std::system_error or boost::system::system_error when the host has no descriptors or
+  /// threads left; later calls don't.
   /// @param thread_name shown by ps and debuggers; at most 15 bytes.
   explicit event_loop(const char* thread_name);
   event_loop(const event_loop&) = delete;

@@ -5,7 +5,9 @@
 #include "crosvisor/io/linux_vmm_host.hpp"
 #include "crosvisor/io/logging.hpp"
 
+#include <cerrno>
 #include <csignal>
+#include <exception>
 
 namespace crosvisor::io {
 
@@ -80,10 +82,14 @@ result<std::shared_ptr<vmm_launcher>> make_linux_vmm_launcher(const vmm_launcher
   auto logs = log_store::open(options.state_dir, options.kept_logs);
   if (!logs)
     return logs.why();
-  auto host = std::make_unique<linux_vmm_host>(options, std::move(drivers), std::move(*root),
-                                               std::move(*logs));
-  std::shared_ptr<vmm_launcher> launcher = std::make_shared<linux_vmm_launcher>(std::move(host));
-  return launcher;
+  try {
+    auto host = std::make_unique<linux_vmm_host>(options, std::move(drivers), std::move(*root),
+                                                 std::move(*logs));
+    std::shared_ptr<vmm_launcher> launcher = std::make_shared<linux_vmm_launcher>(std::move(host));
+    return launcher;
+  } catch (const std::exception& error) { // No descriptor or no thread for the loops and workers.
+    return failure{EAGAIN, std::string{"event loop: "} + error.what()};
+  }
 }
 
 } // namespace crosvisor::io

@@ -21,7 +21,7 @@
 
 using namespace crosvisor;
 using namespace crosvisor::io;
-using namespace crosvisor::test;
+using namespace crosvisor::tests;
 
 namespace {
 

@@ -12,7 +12,7 @@
 
 using namespace crosvisor;
 using namespace crosvisor::io;
-using namespace crosvisor::test;
+using namespace crosvisor::tests;
 
 namespace {
 
@@ -51,8 +51,9 @@ CAF_TEST(the file is private) {
 
 CAF_TEST(what is no CID is none) {
   open();
-  for (auto text : {"\n", "2048\n", "0000002048", "0000002048\n\n", "000000204x\n", "-000002048\n",
-                    "0000000002\n", "0000000000\n", "4294967295\n", "9999999999\n", "0000002048 "}) {
+  for (auto text :
+       {"\n", "2048\n", "0000002048", "0000002048\n\n", "000000204x\n", "-000002048\n",
+        "0000000002\n", "0000000000\n", "4294967295\n", "9999999999\n", "0000002048 "}) {
     dir.write("state/last_cid", text, 0600);
     CAF_CHECK_EQUAL(open()->load(), no_cid);
   }

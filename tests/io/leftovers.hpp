@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-namespace crosvisor::test {
+namespace crosvisor::tests {
 
 /// How long a test waits for something that must happen.
 inline constexpr std::chrono::seconds patience{20};
@@ -104,9 +104,20 @@ public:
 
   /// Everything, once there are `count`, or what there is when patience ends.
   std::vector<T> wait(std::size_t count) {
+    return wait_for([count](auto& values) { return values.size() >= count; });
+  }
+
+  /// Everything, once `enough` says so of it, or when patience ends.
+  template <class Predicate>
+  std::vector<T> wait_for(Predicate enough) {
     std::unique_lock lock{mutex_};
-    wake_.wait_for(lock, patience, [&] { return values_.size() >= count; });
+    wake_.wait_for(lock, patience, [&] { return enough(values_); });
     return values_;
+  }
+
+  void clear() {
+    std::lock_guard lock{mutex_};
+    values_.clear();
   }
 
 private:
@@ -115,4 +126,4 @@ private:
   std::vector<T> values_;
 };
 
-} // namespace crosvisor::test
+} // namespace crosvisor::tests

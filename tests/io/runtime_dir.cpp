@@ -15,7 +15,7 @@
 #define CAF_SUITE io.runtime_dir
 
 using namespace crosvisor::io;
-using namespace crosvisor::test;
+using namespace crosvisor::tests;
 
 namespace fs = std::filesystem;
 

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace crosvisor::test {
+namespace crosvisor::tests {
 
 /// Made empty, removed with all that is in it.
 class temp_dir {
@@ -67,4 +67,4 @@ inline std::string names_in(const std::string& path) {
   return names;
 }
 
-} // namespace crosvisor::test
+} // namespace crosvisor::tests

@@ -11,7 +11,7 @@
 #define CAF_SUITE io.vhost_cid_claimer
 
 using namespace crosvisor::io;
-using namespace crosvisor::test;
+using namespace crosvisor::tests;
 
 namespace {
 

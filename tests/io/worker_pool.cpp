@@ -15,7 +15,7 @@
 #define CAF_SUITE io.worker_pool
 
 using namespace crosvisor::io;
-using namespace crosvisor::test;
+using namespace crosvisor::tests;
 
 CAF_TEST(everything that was posted is run) {
   std::atomic<int> runs = 0;

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/vm_files.hpp"
+
+#include "crosvisor/tests/io/leftovers.hpp"
+#include "crosvisor/tests/io/temp_dir.hpp"
+
+#include <caf/test/dsl.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#undef CAF_SUITE
+#define CAF_SUITE io.vm_files
+
+using namespace crosvisor;
+using namespace crosvisor::io;
+using namespace crosvisor::tests;
+
+namespace {
+
+struct fixture {
+  temp_dir dir;
+  vm_config config;
+  descriptor_set files;
+
+  fixture() { config.kernel = file(dir.write("vmlinux", "kernel"), O_RDONLY); }
+
+  file_ref file(const std::string& path, int flags) {
+    auto name = path.substr(path.rfind('/') + 1);
+    return {name, files.add(unique_fd{::open(path.c_str(), flags | O_CLOEXEC, 0600)})};
+  }
+
+  void disk(const std::string& name, const std::string& content, int flags, bool writable) {
+    config.disks.push_back({file(dir.write(name, content), flags), image_format::raw, writable});
+  }
+
+  // "" when everything is fit.
+  std::string problem(vmm_kind vmm = vmm_kind::qemu) {
+    auto checked = check_vm_files(config, files, vmm);
+    return checked ? "" : checked.why().what;
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(vm_files_tests, fixture)
+
+CAF_TEST(files as they should be are fit) {
+  config.initrd = file(dir.write("initrd", "x"), O_RDONLY);
+  disk("ro.img", "x", O_RDONLY, false);
+  disk("rw.img", "x", O_RDWR, true);
+  config.console = file(dir / "console", O_WRONLY | O_CREAT);
+  config.log = file("/dev/null", O_WRONLY);
+  CAF_CHECK_EQUAL(problem(), "");
+  CAF_CHECK_EQUAL(problem(vmm_kind::crosvm), "");
+}
+
+CAF_TEST(each file is named with what is wrong with it) {
+  auto kernel = [&](const std::string& path, int flags) {
+    config.kernel = file(path, flags);
+    return problem();
+  };
+  CAF_CHECK_EQUAL(kernel(dir.path(), O_RDONLY).substr(0, 8), "kernel \"");
+  CAF_CHECK_EQUAL(kernel("/tmp", O_RDONLY), "kernel \"tmp\": is a directory");
+  CAF_CHECK_EQUAL(kernel("/dev/null", O_RDONLY), "kernel \"null\": is not a regular file");
+  CAF_CHECK_EQUAL(kernel(dir.write("empty", ""), O_RDONLY), "kernel \"empty\": is empty");
+  CAF_CHECK_EQUAL(kernel(dir / "vmlinux", O_WRONLY), "kernel \"vmlinux\": is not open for reading");
+  CAF_CHECK_EQUAL(kernel(dir / "vmlinux", O_PATH), "kernel \"vmlinux\": is not open for reading");
+  CAF_CHECK_EQUAL(kernel(dir / "missing", O_RDONLY),
+                  "kernel \"missing\": came without a descriptor");
+  config.kernel = {"beyond", 4'000'000'000};
+  CAF_CHECK_EQUAL(problem(), "kernel \"beyond\": came without a descriptor");
+}
+
+CAF_TEST(a disk needs the access that it is given for) {
+  auto check = [&](int flags, bool writable) {
+    config.disks.clear();
+    disk("a.img", "x", flags, writable);
+    return problem();
+  };
+  CAF_CHECK_EQUAL(check(O_RDONLY, true), "disks[0] \"a.img\": is not open for writing");
+  CAF_CHECK_EQUAL(check(O_WRONLY, true), "disks[0] \"a.img\": is not open for reading");
+  CAF_CHECK_EQUAL(check(O_RDWR | O_APPEND, true), "disks[0] \"a.img\": is open for appending");
+  CAF_CHECK_EQUAL(check(O_RDWR, false), "");
+  config.disks = {{file("/dev/null", O_RDWR), image_format::raw, true}};
+  CAF_CHECK_EQUAL(problem(), "disks[0] \"null\": is neither a file nor a block device");
+  config.disks = {{}};
+  CAF_CHECK_EQUAL(problem(), "disks[0]: has no image");
+}
+
+CAF_TEST(a FIFO is no disk and is not waited for) {
+  CAF_REQUIRE_EQUAL(::mkfifo((dir / "fifo").c_str(), 0600), 0);
+  config.disks = {{file(dir / "fifo", O_RDONLY | O_NONBLOCK), image_format::raw, false}};
+  CAF_CHECK_EQUAL(problem(), "disks[0] \"fifo\": is neither a file nor a block device");
+}
+
+CAF_TEST(a disk that is written is given once whatever it is called) {
+  disk("a.img", "x", O_RDONLY, false);
+  std::filesystem::create_hard_link(dir / "a.img", dir / "b.img");
+  config.disks.push_back({file(dir / "b.img", O_RDONLY), image_format::raw, false});
+  CAF_CHECK_EQUAL(problem(), "");
+  config.disks.push_back({file(dir / "a.img", O_RDWR), image_format::raw, true});
+  CAF_CHECK_EQUAL(problem(), "disks[2] \"a.img\": is the same file as disks[0] \"a.img\", and one "
+                             "of them is writable");
+}
+
+CAF_TEST(an image of another format than stated is refused) {
+  disk("a.img", "x", O_RDONLY, false);
+  config.disks[0].format = image_format::qcow2;
+  CAF_CHECK_NOT_EQUAL(problem().find("disks[0] \"a.img\": stated as qcow2"), std::string::npos);
+}
+
+CAF_TEST(an output has to be open for writing) {
+  config.console = file(dir.write("console", ""), O_RDONLY);
+  CAF_CHECK_EQUAL(problem(), "console \"console\": is not open for writing");
+  config.console = file("/tmp", O_RDONLY);
+  CAF_CHECK_EQUAL(problem(), "console \"tmp\": is a directory");
+}
+
+CAF_TEST(a name of a stranger steers no terminal) {
+  config.kernel.path = "\x1b[31m\n";
+  files.clear();
+  CAF_CHECK_EQUAL(problem().find('\x1b'), std::string::npos);
+}
+
+CAF_TEST(what is not written is described for reading alone) {
+  holdings before;
+  config.kernel = file(dir / "vmlinux", O_RDWR);
+  disk("ro.img", "x", O_RDWR, false);
+  disk("rw.img", "x", O_RDWR, true);
+  {
+    auto described = describe_vm_files(config, files);
+    CAF_REQUIRE(described);
+    auto mode = [](int fd) { return ::fcntl(fd, F_GETFL) & O_ACCMODE; };
+    CAF_CHECK_EQUAL(mode(described->kernel), O_RDONLY);
+    CAF_CHECK_EQUAL(mode(described->disks[0].fd), O_RDONLY);
+    CAF_CHECK_EQUAL(mode(described->disks[1].fd), O_RDWR);
+    CAF_CHECK_EQUAL(described->disks[1].fd, files.get(config.disks[1].image.index));
+    CAF_CHECK_EQUAL(described->reopened.size(), 2u);
+    CAF_CHECK_EQUAL(described->initrd, -1);
+    CAF_CHECK(!described->disks[0].block_device);
+  }
+  files.clear();
+  config.kernel = {};
+  CAF_CHECK_LESS(open_descriptors().size(), before.descriptors.size() + 1);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
