@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/cli/embedded_service.hpp"
+
+#include "crosvisor/cli/shared_cids.hpp"
+#include "crosvisor/io/linux_backend.hpp"
+#include "crosvisor/messages/register_types.hpp"
+
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <utility>
+
+namespace crosvisor::cli {
+
+namespace {
+
+/// What an answer may take besides the work itself.
+constexpr caf::timespan answer_slack = std::chrono::seconds{5};
+
+struct system_config : caf::actor_system_config {
+  system_config() {
+    register_types(*this);
+    // Stealing sleeps between polls, and one VM keeps no more than two threads busy.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", std::size_t{2});
+  }
+};
+
+io::linux_backend_options backend_options(const embedded_service_options& options,
+                                          const process_dir& dir) {
+  io::linux_backend_options result;
+  result.runtime_root = dir.path();
+  result.state_dir = options.where.state;
+  result.crosvm_path = options.crosvm;
+  result.qemu_path = options.qemu;
+  return result;
+}
+
+} // namespace
+
+io::result<std::unique_ptr<embedded_service>>
+embedded_service::start(const embedded_service_options& options) {
+  if (auto made = make_folders(options.where.state); !made)
+    return made.why();
+  auto dir = process_dir::make(options.where.runtime);
+  if (!dir)
+    return dir.why();
+  auto host = io::make_linux_backend(backend_options(options, *dir));
+  if (!host)
+    return host.why();
+  auto cids = shared_cids::make(dir->parent(), std::move(host->cids));
+  if (!cids)
+    return cids.why();
+  host->cids = std::move(*cids);
+  return std::make_unique<embedded_service>(std::move(*dir), std::move(*host), options.where.state);
+}
+
+embedded_service::embedded_service(process_dir dir, io::backend host, std::string state_dir)
+    : dir_(std::move(dir)),
+      host_(std::move(host)),
+      state_dir_(std::move(state_dir)),
+      config_(std::make_unique<system_config>()),
+      system_(std::make_unique<caf::actor_system>(*config_)),
+      service_(spawn_service(*system_, host_, options_)) {}
+
+embedded_service::~embedded_service() {
+  caf::anon_send_exit(service_, caf::exit_reason::user_shutdown);
+  service_ = nullptr;
+}
+
+std::optional<std::string> embedded_service::shut_down() {
+  std::optional<std::string> left;
+  caf::scoped_actor self{*system_};
+  auto bound = longest_stop(options_.timeouts, caf::timespan::zero()) + answer_slack;
+  self->request(service_, bound, drain_atom::value, caf::timespan::zero())
+    .receive([](caf::ok_atom) {}, [&](const caf::error& why) { left = sentence_of(why); });
+  return left;
+}
+
+} // namespace crosvisor::cli

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The service in this process, over this host.
+#pragma once
+
+#include "crosvisor/cli/directories.hpp"
+#include "crosvisor/cli/process_dir.hpp"
+#include "crosvisor/io/backend.hpp"
+#include "crosvisor/io/result.hpp"
+#include "crosvisor/messages/interfaces.hpp"
+#include "crosvisor/service/service.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace crosvisor::cli {
+
+struct embedded_service_options {
+  directories where;
+  /// The VMMs' programs; empty: searched for.
+  std::string crosvm;
+  std::string qemu;
+};
+
+/// A service, its actor system and its backend. Several processes may each have one over the same
+/// directories: each has a process_dir, and they share the CIDs.
+class embedded_service {
+public:
+  /// Makes the directories and probes the host; blocks for as long as that takes.
+  static io::result<std::unique_ptr<embedded_service>>
+  start(const embedded_service_options& options);
+
+  embedded_service(process_dir dir, io::backend host, std::string state_dir);
+  embedded_service(const embedded_service&) = delete;
+  embedded_service& operator=(const embedded_service&) = delete;
+  /// Kills the VMs that are left, ends every thread and removes the process's directory.
+  ~embedded_service();
+
+  caf::actor_system& system() noexcept { return *system_; }
+  const service_actor& handle() const noexcept { return service_; }
+  const io::backend& host() const noexcept { return host_; }
+  const service_options& options() const noexcept { return options_; }
+  const std::string& state_dir() const noexcept { return state_dir_; }
+
+  /// Ends all VMs and waits until nothing of them is left, within a bound.
+  /// @returns what is left, if the bound was not enough; then destroying this may take for ever.
+  std::optional<std::string> shut_down();
+
+private:
+  process_dir dir_; // Goes last, with whatever is still in it.
+  io::backend host_;
+  std::string state_dir_;
+  service_options options_;
+  std::unique_ptr<caf::actor_system_config> config_;
+  std::unique_ptr<caf::actor_system> system_;
+  service_actor service_;
+};
+
+} // namespace crosvisor::cli

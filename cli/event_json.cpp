@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/cli/event_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace crosvisor::cli {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json exit_json(const vmm_exit& exit) {
+  switch (exit.kind) {
+    case exit_kind::none: break;
+    case exit_kind::code: return {{"code", exit.value}};
+    case exit_kind::signal: return {{"signal", exit.value}};
+    case exit_kind::vanished: return {{"vanished", true}};
+  }
+  return nullptr;
+}
+
+} // namespace
+
+std::string rfc3339(std::int64_t unix_time_ms) {
+  auto seconds = static_cast<std::time_t>(unix_time_ms / 1000);
+  auto milliseconds = static_cast<int>(unix_time_ms % 1000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  std::array<char, 48> text{};
+  auto length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  std::snprintf(text.data() + length, text.size() - length, ".%03dZ", milliseconds);
+  return text.data();
+}
+
+std::string event_json(const vm_event& event) {
+  json object{{"schema", event_schema}, {"seq", event.seq},   {"time", rfc3339(event.time_ms)},
+              {"cid", event.cid},       {"name", event.name}, {"event", to_string(event.kind)}};
+  if (!event.detail.empty())
+    object["detail"] = event.detail;
+  if (event.kind == vm_event_kind::dead) {
+    object["reason"] = to_string(event.reason);
+    object["vmm_exit"] = exit_json(event.exit);
+  }
+  // A detail may hold what a guest or a VMM said, which may be no UTF-8.
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+} // namespace crosvisor::cli

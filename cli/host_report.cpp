@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/cli/host_report.hpp"
+
+#include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/messages/vm_event.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace crosvisor::cli {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string cell(const std::string& text, std::size_t width) {
+  return text + std::string(text.size() < width ? width - text.size() : 1, ' ');
+}
+
+constexpr std::size_t name_width = 16;
+constexpr std::size_t answer_width = 5;
+
+std::string line(const std::string& name, const capability& what, const term& paint) {
+  auto answer = what.available ? paint.paint(style::good, "yes") : paint.paint(style::bad, "no");
+  auto gap = std::string(answer_width - (what.available ? 3 : 2), ' ');
+  auto text = cell(name, name_width) + answer;
+  return (what.detail.empty() ? text : text + gap + io::printable(what.detail, 400)) + '\n';
+}
+
+std::string more(const std::string& name, const std::string& text) {
+  return cell(name, name_width + answer_width) + text + '\n';
+}
+
+std::string vmm_lines(const vmm_info& vmm, const term& paint) {
+  auto what = vmm.usable;
+  if (what.available)
+    what.detail = vmm.version.empty() ? vmm.path : vmm.path + ", " + vmm.version;
+  auto lines = line(to_string(vmm.kind), what, paint);
+  if (!what.available || vmm.features.empty())
+    return lines;
+  std::string words;
+  for (const auto& feature : vmm.features)
+    words += (words.empty() ? "" : ", ") + feature;
+  return lines + more("", words);
+}
+
+std::string range(std::uint64_t low, std::uint64_t high) {
+  return std::to_string(low) + " to " + std::to_string(high);
+}
+
+std::string limit_lines(const host_report& report) {
+  const auto& host = report.host;
+  return more("memory", range(min_memory_mib, max_memory_mib) + " MiB a VM; the host has "
+                          + std::to_string(host.memory_mib))
+         + more("cpus", range(1, max_cpus) + " a VM; the host has " + std::to_string(host.cpus))
+         + more("disks", "at most " + std::to_string(max_disks) + " a VM")
+         + more("params", "at most " + std::to_string(max_params_bytes) + " bytes")
+         + more("CIDs", range(report.first_cid, report.last_cid));
+}
+
+json capability_json(const capability& what) {
+  return {{"available", what.available}, {"detail", what.detail}};
+}
+
+json vmm_json(const vmm_info& vmm) {
+  auto object = capability_json(vmm.usable);
+  object["path"] = vmm.path.empty() ? json() : json(vmm.path);
+  object["version"] = vmm.version.empty() ? json() : json(vmm.version);
+  object["features"] = vmm.features;
+  return object;
+}
+
+json limits_json(const host_report& report) {
+  return {{"memory_mib", {{"min", min_memory_mib}, {"max", max_memory_mib}}},
+          {"cpus", {{"min", 1}, {"max", max_cpus}}},
+          {"disks", {{"max", max_disks}}},
+          {"params_bytes", {{"max", max_params_bytes}}},
+          {"name_bytes", {{"max", max_name_bytes}}},
+          {"cid", {{"min", report.first_cid}, {"max", report.last_cid}}}};
+}
+
+} // namespace
+
+std::string report_table(const host_report& report, const term& paint) {
+  const auto& host = report.host;
+  auto text = line("KVM", host.kvm, paint) + line("vhost-vsock", host.vhost_vsock, paint)
+              + line("protected VMs", host.protected_vms, paint);
+  for (const auto& vmm : host.vmms)
+    text += vmm_lines(vmm, paint);
+  return text + line("demo guest", report.demo_guest, paint)
+         + line("runtime files", report.runtime_dir, paint)
+         + line("kept files", report.state_dir, paint) + limit_lines(report);
+}
+
+std::string report_json(const host_report& report) {
+  const auto& host = report.host;
+  json vmms = json::object();
+  for (const auto& vmm : host.vmms)
+    vmms[to_string(vmm.kind)] = vmm_json(vmm);
+  json object{{"schema", event_schema},
+              {"version", CROSVISOR_VERSION},
+              {"kvm", capability_json(host.kvm)},
+              {"vhost_vsock", capability_json(host.vhost_vsock)},
+              {"protected_vms", capability_json(host.protected_vms)},
+              {"vmms", vmms},
+              {"demo_guest", capability_json(report.demo_guest)},
+              {"host", {{"memory_mib", host.memory_mib}, {"cpus", host.cpus}}},
+              {"limits", limits_json(report)},
+              {"runtime_dir", capability_json(report.runtime_dir)},
+              {"state_dir", capability_json(report.state_dir)}};
+  return object.dump(2, ' ', false, json::error_handler_t::replace) + '\n';
+}
+
+} // namespace crosvisor::cli

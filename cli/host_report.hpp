@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this host can do, printed.
+#pragma once
+
+#include "crosvisor/cli/term.hpp"
+#include "crosvisor/messages/host_info.hpp"
+
+#include <string>
+
+namespace crosvisor::cli {
+
+/// All that `crosvisor info` shows.
+struct host_report {
+  host_info host;
+  /// The demo guest: its folder where it is there, else where it was looked for.
+  capability demo_guest;
+  vm_cid first_cid = no_cid;
+  vm_cid last_cid = no_cid;
+  /// Where files are kept, or why there is no place for them.
+  capability runtime_dir;
+  capability state_dir;
+};
+
+/// One line for each thing: its name, yes or no, and what there is to know of it.
+std::string report_table(const host_report& report, const term& paint);
+
+/// The same for programs, with `"schema": 1`; indented, with a final line break.
+std::string report_json(const host_report& report);
+
+} // namespace crosvisor::cli

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/cli/state_lines.hpp"
+
+#include "crosvisor/cli/exit_code.hpp"
+#include "crosvisor/io/config/printable.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace crosvisor::cli {
+
+namespace {
+
+style style_of(const vm_event& event) {
+  switch (event.kind) {
+    case vm_event_kind::started:
+    case vm_event_kind::ready: return style::good;
+    case vm_event_kind::dead: return ended_badly(event.reason) ? style::bad : style::strong;
+    default: return style::plain;
+  }
+}
+
+/// What stands between words that belong to columns: they begin eleven characters apart, or three
+/// after a longer word.
+std::string gap_after(const std::string& word) {
+  constexpr std::size_t column = 11, least = 3;
+  return std::string(word.size() + least > column ? least : column - word.size(), ' ');
+}
+
+} // namespace
+
+std::string state_lines::elapsed(const vm_event& event) const {
+  auto since = std::max<std::int64_t>(0, event.time_ms - starting_ms_.value_or(event.time_ms));
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.2f s", static_cast<double>(since) / 1000);
+  return text.data();
+}
+
+std::optional<std::string> state_lines::next(const vm_event& event) {
+  if (event.kind == vm_event_kind::created)
+    return std::nullopt;
+  if (event.kind == vm_event_kind::starting)
+    starting_ms_ = event.time_ms;
+  auto word = to_string(event.kind);
+  if (event.kind == vm_event_kind::dead)
+    word += ": " + to_string(event.reason);
+  auto line = "vm " + std::to_string(event.cid) + ' ' + paint_.paint(style_of(event), word);
+  auto detail = io::printable(event.detail, 400);
+  switch (event.kind) {
+    case vm_event_kind::started:
+    case vm_event_kind::ready: return line + gap_after(word) + elapsed(event);
+    case vm_event_kind::dead:
+      line += gap_after(word) + elapsed(event);
+      if (event.reason == death_reason::shutdown || detail.empty())
+        return line;
+      return line + "   " + detail;
+    default: return detail.empty() ? line : line + gap_after(word) + detail;
+  }
+}
+
+} // namespace crosvisor::cli
