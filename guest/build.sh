@@ -272,7 +272,7 @@ write_demo() { # DIRECTORY
   "name": "demo",
   "kernel": "vmlinux",
   "initrd": "initramfs.cpio",
-  "params": "crosvisor.demo=poweroff",
+  "params": "quiet crosvisor.demo=poweroff",
   "cpus": 1,
   "memory_mib": 128,
   "disks": [
