@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/cli/host_report.hpp"
+
+#include <caf/test/dsl.hpp>
+
+#undef CAF_SUITE
+#define CAF_SUITE cli.host_report
+
+using namespace crosvisor;
+using namespace crosvisor::cli;
+
+namespace {
+
+host_report sample() {
+  host_report report;
+  report.host.kvm = {false, "/dev/kvm: No such file or directory"};
+  report.host.vhost_vsock = {true, ""};
+  report.host.protected_vms = {false, "needs crosvm on an ARM host with pKVM"};
+  report.host.vmms = {
+    {vmm_kind::crosvm, "", "", {false, "not found in PATH; CROSVISOR_CROSVM may name it"}, {}},
+    {vmm_kind::qemu,
+     "/usr/bin/qemu-system-x86_64",
+     "QEMU emulator version 7.2.22",
+     {true, ""},
+     {"pvpanic", "sandbox"}}};
+  report.host.memory_mib = 7953;
+  report.host.cpus = 2;
+  report.demo_guest = {true, "/srv/guest"};
+  report.first_cid = 2048;
+  report.last_cid = 65535;
+  report.runtime_dir = {true, "/run/crosvisor"};
+  report.state_dir = {true, "/var/lib/crosvisor"};
+  return report;
+}
+
+} // namespace
+
+CAF_TEST(people see a table) {
+  CAF_CHECK_EQUAL(report_table(sample(), term{}),
+                  "KVM             no   /dev/kvm: No such file or directory\n"
+                  "vhost-vsock     yes\n"
+                  "protected VMs   no   needs crosvm on an ARM host with pKVM\n"
+                  "crosvm          no   not found in PATH; CROSVISOR_CROSVM may name it\n"
+                  "qemu            yes  /usr/bin/qemu-system-x86_64, QEMU emulator version 7.2.22\n"
+                  "                     pvpanic, sandbox\n"
+                  "demo guest      yes  /srv/guest\n"
+                  "runtime files   yes  /run/crosvisor\n"
+                  "kept files      yes  /var/lib/crosvisor\n"
+                  "memory               16 to 4194304 MiB a VM; the host has 7953\n"
+                  "cpus                 1 to 64 a VM; the host has 2\n"
+                  "disks                at most 24 a VM\n"
+                  "params               at most 1792 bytes\n"
+                  "CIDs                 2048 to 65535\n");
+}
+
+CAF_TEST(colours mark what is there and what is not ) {
+  auto text = report_table(sample(), term{true});
+  CAF_CHECK(text.starts_with("KVM             \x1b[31mno\x1b[0m   /dev/kvm"));
+}
+
+CAF_TEST(programs see JSON) {
+  CAF_CHECK_EQUAL(report_json(sample()), "{\n"
+                                         "  \"schema\": 1,\n"
+                                         "  \"version\": \"" CROSVISOR_VERSION "\",\n"
+                                         R"(  "kvm": {
+    "available": false,
+    "detail": "/dev/kvm: No such file or directory"
+  },
+  "vhost_vsock": {
+    "available": true,
+    "detail": ""
+  },
+  "protected_vms": {
+    "available": false,
+    "detail": "needs crosvm on an ARM host with pKVM"
+  },
+  "vmms": {
+    "crosvm": {
+      "available": false,
+      "detail": "not found in PATH; CROSVISOR_CROSVM may name it",
+      "path": null,
+      "version": null,
+      "features": []
+    },
+    "qemu": {
+      "available": true,
+      "detail": "",
+      "path": "/usr/bin/qemu-system-x86_64",
+      "version": "QEMU emulator version 7.2.22",
+      "features": [
+        "pvpanic",
+        "sandbox"
+      ]
+    }
+  },
+  "demo_guest": {
+    "available": true,
+    "detail": "/srv/guest"
+  },
+  "host": {
+    "memory_mib": 7953,
+    "cpus": 2
+  },
+  "limits": {
+    "memory_mib": {
+      "min": 16,
+      "max": 4194304
+    },
+    "cpus": {
+      "min": 1,
+      "max": 64
+    },
+    "disks": {
+      "max": 24
+    },
+    "params_bytes": {
+      "max": 1792
+    },
+    "name_bytes": {
+      "max": 64
+    },
+    "cid": {
+      "min": 2048,
+      "max": 65535
+    }
+  },
+  "runtime_dir": {
+    "available": true,
+    "detail": "/run/crosvisor"
+  },
+  "state_dir": {
+    "available": true,
+    "detail": "/var/lib/crosvisor"
+  }
+}
+)");
+}
