@@ -38,7 +38,9 @@ arguments machine(const vm_description& vm) {
           "-cpu", kvm ? "host" : tcg_cpu, "-smp", std::to_string(vm.cpus), "-m", memory,
           // Shared, so that a vhost-user device can reach the guest's memory.
           "-object", "memory-backend-memfd,id=mem0,share=on,size=" + memory, "-nodefaults",
-          "-no-user-config", "-display", "none", "-no-reboot", "-sandbox",
+          "-no-user-config", "-display", "none", "-no-reboot",
+          // Until the control channel works; see qmp_session.
+          "-S", "-sandbox",
           "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"};
 }
 

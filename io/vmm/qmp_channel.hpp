@@ -15,9 +15,10 @@ inline constexpr std::size_t max_pending_requests = 32;
 /// Speaks QMP over a connected stream socket. Requests made before QEMU answers wait for it, within
 /// their bound; a QEMU that never answers at all is its starter's to end.
 ///
-/// The VM is up when QEMU says that it is running. A fault is reported when QEMU stops the guest
-/// for an error, and when what comes is no QMP; a channel that closes is none, since a QEMU closes
-/// it whenever it ends.
+/// QEMU must have been started with `-S`: it is let run the guest once the channel works, and the
+/// VM is up when QEMU says that it does. A fault is reported when QEMU stops the guest for an
+/// error, and when what comes is no QMP; a channel that closes is none, since a QEMU closes it
+/// whenever it ends.
 /// @param socket taken over.
 /// @param memory_bytes the guest's memory without a balloon.
 std::shared_ptr<vmm_channel> make_qmp_channel(event_loop& loop, unique_fd socket,

@@ -16,9 +16,10 @@ namespace {
 /// More than are ever pending, so it is full only when QEMU has stopped reading.
 constexpr std::size_t max_unwritten = 2 * max_pending_requests;
 
-/// The commands of the handshake have ids of their own, above those of requests.
+/// What the session asks for itself has ids of its own, above those of requests.
 constexpr std::uint64_t capabilities_id = std::uint64_t{1} << 62;
-constexpr std::uint64_t status_id = capabilities_id + 1;
+constexpr std::uint64_t start_id = capabilities_id + 1;
+constexpr std::uint64_t status_id = capabilities_id + 2;
 
 /// What a guest is stopped for that won't go on by itself (qapi/run-state.json, RunState); null for
 /// every other status.
@@ -65,7 +66,7 @@ void qmp_session::ask(const std::string& command, const json& arguments, answer 
   });
   pending_.emplace(id, pending{std::move(done), std::move(deadline)});
   auto text = qmp_request(id, command, arguments);
-  if (phase_ == phase::up || phase_ == phase::running)
+  if (phase_ == phase::up)
     send(std::move(text));
   else
     waiting_.emplace(id, std::move(text));
@@ -157,12 +158,8 @@ void qmp_session::handle(const qmp_greeting&) {
 }
 
 void qmp_session::handle(const qmp_answer& what) {
-  if (what.id == capabilities_id && what.ok) {
-    phase_ = phase::status;
-    return ask_status();
-  }
-  if (what.id == capabilities_id)
-    return report_nonsense(what.error);
+  if (what.id == capabilities_id || what.id == start_id)
+    return go_on(what);
   if (what.id == status_id)
     return read_status(string_at(what.value, "status"));
   auto i = pending_.find(what.id);
@@ -176,6 +173,17 @@ void qmp_session::handle(const qmp_answer& what) {
     done(failure{0, "QEMU: " + printable(what.error, 300)});
 }
 
+/// QEMU was started with the guest stopped, so that no event is lost: it sends none before it was
+/// asked for its capabilities, and a guest may be over by then.
+void qmp_session::go_on(const qmp_answer& what) {
+  if (!what.ok)
+    return report_fault("QEMU can't start the guest: " + printable(what.error, 300));
+  if (phase_ != phase::capabilities)
+    return become_up();
+  phase_ = phase::start;
+  send(qmp_request(start_id, "cont", nullptr));
+}
+
 void qmp_session::handle(const qmp_event& what) {
   if (what.name == "SHUTDOWN" && record_.shutdown_reason.empty())
     record_.shutdown_reason = string_at(what.data, "reason");
@@ -183,8 +191,6 @@ void qmp_session::handle(const qmp_event& what) {
     record_.panicked = true;
   else if (what.name == "STOP" && phase_ == phase::up)
     ask_status(); // The event does not say why.
-  else if (what.name == "RESUME" && phase_ == phase::running)
-    become_up();
 }
 
 void qmp_session::ask_status() {
@@ -198,16 +204,8 @@ void qmp_session::read_status(const std::string& status) {
   status_asked_ = false;
   if (std::exchange(status_outdated_, false))
     return ask_status();
-  if (const auto* fault = fault_of(status)) {
-    if (callbacks_.on_fault)
-      callbacks_.on_fault(fault);
-  } else if (phase_ == phase::status && status == "running") {
-    return become_up();
-  }
-  if (phase_ == phase::status) {
-    phase_ = phase::running;
-    send_waiting();
-  }
+  if (const auto* fault = fault_of(status))
+    report_fault(fault);
 }
 
 void qmp_session::become_up() {
@@ -220,8 +218,12 @@ void qmp_session::become_up() {
 
 void qmp_session::report_nonsense(std::string_view bytes) {
   close("QEMU's control channel spoke no QMP");
+  report_fault("the VMM speaks no QMP: " + in_quotes(bytes.substr(0, max_shown_bytes)));
+}
+
+void qmp_session::report_fault(const std::string& what) {
   if (callbacks_.on_fault)
-    callbacks_.on_fault("the VMM speaks no QMP: " + in_quotes(bytes.substr(0, max_shown_bytes)));
+    callbacks_.on_fault(what);
 }
 
 // -- the end --------------------------------------------------------------------------------------

@@ -42,8 +42,7 @@ private:
   enum class phase {
     greeting,
     capabilities, ///< The answer to qmp_capabilities.
-    status,       ///< The first answer to query-status.
-    running,      ///< The guest's start, which an event tells.
+    start,        ///< The answer to the first cont.
     up,
     closed, ///< Nothing: the connection is gone.
   };
@@ -59,6 +58,7 @@ private:
   void handle(const qmp_greeting&);
   void handle(const qmp_answer& what);
   void handle(const qmp_event& what);
+  void go_on(const qmp_answer& what);
   void ask_status();
   void read_status(const std::string& status);
   void become_up();
@@ -67,6 +67,7 @@ private:
   void write();
   void expire(std::uint64_t id);
   void report_nonsense(std::string_view bytes);
+  void report_fault(const std::string& what);
   void close(const std::string& why);
   void finish();
 

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/vmm/vmm_driver.hpp"
+
+#include "crosvisor/tests/io/temp_dir.hpp"
+#include "crosvisor/tests/io/vmm/described_vm.hpp"
+
+#include <caf/test/dsl.hpp>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#undef CAF_SUITE
+#define CAF_SUITE io.vmm.crosvm_driver
+
+using namespace crosvisor;
+using namespace crosvisor::io;
+using namespace crosvisor::tests;
+
+namespace {
+
+using arguments = std::vector<std::string>;
+
+const arguments todays{"extended-status", "composite-disk",   "qcow2", "powerbtn",
+                       "balloon",         "vsock-descriptor", "name"};
+const arguments of_2021{"legacy-command-line", "composite-disk", "qcow2", "balloon"};
+
+std::unique_ptr<vmm_driver> driver(arguments features) {
+  return make_crosvm_driver(
+    {vmm_kind::crosvm, "/usr/bin/crosvm", "crosvm 0.1.0", {true, {}}, std::move(features)});
+}
+
+void check_equal(const arguments& found, const arguments& wanted) {
+  for (std::size_t i = 0; i < std::min(found.size(), wanted.size()); ++i)
+    CAF_CHECK_EQUAL(found[i], wanted[i]);
+  CAF_CHECK_EQUAL(found.size(), wanted.size());
+}
+
+bool has(const arguments& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+struct root_fixture {
+  temp_dir dir;
+  std::shared_ptr<runtime_root> root = *runtime_root::open(dir / "run");
+};
+
+} // namespace
+
+CAF_TEST(the whole command line of today) {
+  auto found = driver(todays)->command(described_vm());
+  CAF_CHECK_EQUAL(found.program, "/usr/bin/crosvm");
+  CAF_CHECK(found.inherited == std::vector<int>({10, 11, 12, 13, 14, 15, 16, 17}));
+  check_equal(found.argv, {"/usr/bin/crosvm",
+                           "--extended-status",
+                           "--log-level",
+                           "info",
+                           "run",
+                           "--name",
+                           "demo",
+                           "--disable-sandbox",
+                           "--vsock",
+                           "cid=2048,device=/proc/self/fd/17",
+                           "--mem",
+                           "256",
+                           "--cpus",
+                           "2",
+                           "--no-usb",
+                           "--serial",
+                           "type=file,path=/proc/self/fd/14,hardware=serial,num=1",
+                           "--serial",
+                           "type=sink,hardware=serial,num=2",
+                           "--serial",
+                           "type=file,path=/proc/self/fd/14,hardware=virtio-console,num=1",
+                           "--serial",
+                           "type=sink,hardware=virtio-console,num=2",
+                           "--serial",
+                           "type=file,path=/proc/self/fd/15,hardware=virtio-console,num=3",
+                           "--block",
+                           "path=/proc/self/fd/12,ro=true",
+                           "--block",
+                           "path=/proc/self/fd/13,ro=false",
+                           "--initrd",
+                           "/proc/self/fd/11",
+                           "--params=console=ttyS0 quiet",
+                           "--socket",
+                           "/proc/self/fd/16",
+                           "/proc/self/fd/10"});
+}
+
+CAF_TEST(the whole command line of 2021) {
+  auto vm = described_vm();
+  vm.control = -1;
+  auto found = driver(of_2021)->command(vm);
+  check_equal(found.argv, {"/usr/bin/crosvm",
+                           "run",
+                           "--disable-sandbox",
+                           "--mem",
+                           "256",
+                           "--cpus",
+                           "2",
+                           "--serial",
+                           "type=file,path=/proc/self/fd/14,hardware=serial,num=1",
+                           "--serial",
+                           "type=sink,hardware=serial,num=2",
+                           "--serial",
+                           "type=file,path=/proc/self/fd/14,hardware=virtio-console,num=1",
+                           "--serial",
+                           "type=sink,hardware=virtio-console,num=2",
+                           "--serial",
+                           "type=file,path=/proc/self/fd/15,hardware=virtio-console,num=3",
+                           "--disk",
+                           "/proc/self/fd/12",
+                           "--rwdisk",
+                           "/proc/self/fd/13",
+                           "--initrd",
+                           "/proc/self/fd/11",
+                           "--params=console=ttyS0 quiet",
+                           "--socket",
+                           "/run/vm/crosvm.sock",
+                           "/proc/self/fd/10"});
+}
+
+CAF_TEST(between the two eras each binary gets what it has) {
+  auto features = of_2021;
+  features.push_back("extended-status");
+  features.push_back("vsock-descriptor");
+  auto found = driver(features)->command(described_vm()).argv;
+  CAF_CHECK_EQUAL(found[1], "--extended-status");
+  CAF_CHECK(has(found, "--vhost-vsock-fd"));
+  CAF_CHECK(has(found, "--cid"));
+  auto without_name = todays;
+  without_name.pop_back();
+  CAF_CHECK(!has(driver(without_name)->command(described_vm()).argv, "--name"));
+}
+
+CAF_TEST(a bootloader stands for kernel and parameters) {
+  auto vm = described_vm();
+  vm.kernel = vm.initrd = -1;
+  vm.bootloader = 9;
+  auto found = driver(todays)->command(vm).argv;
+  CAF_CHECK(has(found, "--bios"));
+  CAF_CHECK(has(found, "/proc/self/fd/9"));
+  CAF_CHECK_EQUAL(found.back(), "/proc/self/fd/16");
+}
+
+CAF_TEST(a protected VM is asked for and a VM without vsock has none) {
+  auto vm = described_vm();
+  vm.protected_vm = true;
+  vm.vsock = -1;
+  auto found = driver(todays)->command(vm).argv;
+  CAF_CHECK(has(found, "--protected-vm"));
+  CAF_CHECK(!has(found, "--vsock"));
+}
+
+CAF_TEST(a binary without qcow2 would read one as raw and is not given any) {
+  CAF_CHECK(driver(todays)->check(described_vm()));
+  auto checked = driver({"composite-disk"})->check(described_vm());
+  CAF_REQUIRE(!checked);
+  CAF_CHECK(checked.why().what.find("disks[1]") == 0);
+  auto vm = described_vm();
+  vm.accel = accel_kind::tcg;
+  CAF_CHECK(!driver(todays)->check(vm));
+}
+
+CAF_TEST_FIXTURE_SCOPE(endpoints, root_fixture)
+
+CAF_TEST(the control socket listens in the runtime directory) {
+  auto vm_dir = root->make("2048");
+  CAF_REQUIRE(vm_dir);
+  auto endpoint = driver(todays)->make_endpoint(**vm_dir);
+  CAF_REQUIRE(endpoint);
+  CAF_CHECK_EQUAL(endpoint->path, (*vm_dir)->path() + "/crosvm.sock");
+  struct stat about {};
+  CAF_REQUIRE_EQUAL(::stat(endpoint->path.c_str(), &about), 0);
+  CAF_CHECK(S_ISSOCK(about.st_mode));
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  ::getsockopt(endpoint->vmm.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+  CAF_CHECK_EQUAL(listens, 1);
+}
+
+CAF_TEST(the crosvm of 2021 makes its socket itself) {
+  auto vm_dir = root->make("2048");
+  CAF_REQUIRE(vm_dir);
+  auto endpoint = driver(of_2021)->make_endpoint(**vm_dir);
+  CAF_REQUIRE(endpoint);
+  CAF_CHECK(!endpoint->vmm);
+  CAF_CHECK_EQUAL(names_in((*vm_dir)->path()), "");
+}
+
+CAF_TEST(a path that is too long for a socket is an error that says so) {
+  auto deep = runtime_root::open(dir / std::string(90, 'x'));
+  CAF_REQUIRE(deep);
+  auto vm_dir = (*deep)->make("2048");
+  CAF_REQUIRE(vm_dir);
+  auto endpoint = driver(todays)->make_endpoint(**vm_dir);
+  CAF_REQUIRE(!endpoint);
+  CAF_CHECK_EQUAL(endpoint.why().code, ENAMETOOLONG);
+  CAF_CHECK(endpoint.why().what.find("at most 107 are allowed") != std::string::npos);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()

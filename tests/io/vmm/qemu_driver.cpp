@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/vmm/vmm_driver.hpp"
+
+#include "crosvisor/tests/io/vmm/described_vm.hpp"
+
+#include <caf/test/dsl.hpp>
+
+#include <algorithm>
+
+#undef CAF_SUITE
+#define CAF_SUITE io.vmm.qemu_driver
+
+using namespace crosvisor;
+using namespace crosvisor::io;
+using crosvisor::tests::described_vm;
+
+namespace {
+
+using arguments = std::vector<std::string>;
+
+vmm_info probed() {
+  return {vmm_kind::qemu, "/usr/bin/qemu-system-x86_64", "QEMU", {true, {}}, {"kvm", "tcg"}};
+}
+
+child_command command(const vm_description& vm) {
+  return make_qemu_driver(probed())->command(vm);
+}
+
+// Argument by argument, so that the first difference is what is shown.
+void check_equal(const arguments& found, const arguments& wanted) {
+  for (std::size_t i = 0; i < std::min(found.size(), wanted.size()); ++i)
+    CAF_CHECK_EQUAL(found[i], wanted[i]);
+  CAF_CHECK_EQUAL(found.size(), wanted.size());
+}
+
+// The value of each option of that name.
+arguments values(const child_command& command, const std::string& option) {
+  arguments found;
+  for (std::size_t i = 0; i + 1 < command.argv.size(); ++i)
+    if (command.argv[i] == option)
+      found.push_back(command.argv[i + 1]);
+  return found;
+}
+
+bool has(const arguments& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
+} // namespace
+
+CAF_TEST(the whole command line) {
+  auto found = command(described_vm());
+  CAF_CHECK_EQUAL(found.program, "/usr/bin/qemu-system-x86_64");
+  CAF_CHECK(found.inherited == std::vector<int>({10, 11, 12, 13, 14, 15, 16, 17}));
+  CAF_CHECK_EQUAL(found.stdout_fd, -1);
+  CAF_CHECK_EQUAL(found.stderr_fd, -1);
+  check_equal(
+    found.argv,
+    {"/usr/bin/qemu-system-x86_64",
+     "-name",
+     "demo",
+     "-machine",
+     "q35,memory-backend=mem0",
+     "-accel",
+     "kvm",
+     "-cpu",
+     "host",
+     "-smp",
+     "2",
+     "-m",
+     "256M",
+     "-object",
+     "memory-backend-memfd,id=mem0,share=on,size=256M",
+     "-nodefaults",
+     "-no-user-config",
+     "-display",
+     "none",
+     "-no-reboot",
+     "-S",
+     "-sandbox",
+     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+     "-chardev",
+     "socket,id=qmp,fd=16",
+     "-mon",
+     "chardev=qmp,mode=control",
+     "-add-fd",
+     "fd=14,set=14",
+     "-add-fd",
+     "fd=15,set=15",
+     "-chardev",
+     "file,id=ttyS0,path=/dev/fdset/14,append=on",
+     "-serial",
+     "chardev:ttyS0",
+     "-device",
+     "virtio-serial-pci,id=hvc,max_ports=4",
+     "-chardev",
+     "file,id=hvc0,path=/dev/fdset/14,append=on",
+     "-device",
+     "virtconsole,bus=hvc.0,chardev=hvc0,nr=0",
+     "-chardev",
+     "null,id=hvc1",
+     "-device",
+     "virtconsole,bus=hvc.0,chardev=hvc1,nr=1",
+     "-chardev",
+     "file,id=hvc2,path=/dev/fdset/15,append=on",
+     "-device",
+     "virtconsole,bus=hvc.0,chardev=hvc2,nr=2",
+     "-device",
+     "virtio-balloon-pci",
+     "-device",
+     "virtio-rng-pci",
+     "-device",
+     "pvpanic-pci",
+     "-device",
+     "vhost-vsock-pci,guest-cid=2048,vhostfd=17",
+     "-add-fd",
+     "fd=12,set=12",
+     "-blockdev",
+     R"({"discard":"unmap","driver":"file","filename":"/dev/fdset/12","node-name":"file0",)"
+     R"("read-only":true})",
+     "-blockdev",
+     R"({"discard":"unmap","driver":"raw","file":"file0","node-name":"disk0","read-only":true})",
+     "-device",
+     "virtio-blk-pci,drive=disk0,werror=report,rerror=report",
+     "-add-fd",
+     "fd=13,set=13",
+     "-blockdev",
+     R"({"discard":"unmap","driver":"file","filename":"/dev/fdset/13","node-name":"file1",)"
+     R"("read-only":false})",
+     "-blockdev",
+     R"({"backing":null,"discard":"unmap","driver":"qcow2","file":"file1","node-name":"disk1",)"
+     R"("read-only":false})",
+     "-device",
+     "virtio-blk-pci,drive=disk1,werror=report,rerror=report",
+     "-kernel",
+     "/proc/self/fd/10",
+     "-initrd",
+     "/proc/self/fd/11",
+     "-append",
+     "console=ttyS0 panic=-1 quiet"});
+}
+
+CAF_TEST(under tcg the processor and the parameters differ) {
+  auto vm = described_vm();
+  vm.accel = accel_kind::tcg;
+  auto found = command(vm);
+  CAF_CHECK(has(values(found, "-accel"), "tcg"));
+  CAF_CHECK(has(values(found, "-cpu"), "qemu64,+popcnt,+sse4.1,+sse4.2,+ssse3"));
+  CAF_CHECK(has(values(found, "-append"), "console=ttyS0 panic=-1 no_timer_check quiet"));
+}
+
+CAF_TEST(a bootloader stands for kernel and parameters) {
+  auto vm = described_vm();
+  vm.kernel = vm.initrd = -1;
+  vm.bootloader = 9;
+  vm.params.clear();
+  auto found = command(vm);
+  CAF_CHECK(has(values(found, "-bios"), "/proc/self/fd/9"));
+  CAF_CHECK(values(found, "-kernel").empty());
+  CAF_CHECK(values(found, "-append").empty());
+  CAF_CHECK_EQUAL(found.inherited.front(), 9);
+}
+
+CAF_TEST(without a vsock and without files there is none) {
+  vm_description vm;
+  vm.kernel = 10;
+  vm.control = 11;
+  auto found = command(vm);
+  CAF_CHECK(found.inherited == std::vector<int>({10, 11}));
+  CAF_CHECK(values(found, "-add-fd").empty());
+  CAF_CHECK(has(values(found, "-chardev"), "null,id=ttyS0"));
+  for (const auto& device : values(found, "-device"))
+    CAF_CHECK(device.find("vsock") == std::string::npos);
+}
+
+CAF_TEST(a block device is named as such) {
+  auto vm = described_vm();
+  vm.disks = {{12, true, image_format::raw, true}};
+  CAF_CHECK(values(command(vm), "-blockdev").front().find("\"driver\":\"host_device\"")
+            != std::string::npos);
+}
+
+CAF_TEST(a descriptor that is used twice is inherited once) {
+  auto vm = described_vm();
+  vm.initrd = vm.kernel;
+  auto found = command(vm);
+  CAF_CHECK_EQUAL(std::count(found.inherited.begin(), found.inherited.end(), 10), 1);
+}
+
+CAF_TEST(what this QEMU was built without is refused) {
+  auto vm = described_vm();
+  CAF_CHECK(make_qemu_driver(probed())->check(vm));
+  auto without = probed();
+  without.features = {"tcg"};
+  auto checked = make_qemu_driver(without)->check(vm);
+  CAF_REQUIRE(!checked);
+  CAF_CHECK_EQUAL(checked.why().what, "accel: /usr/bin/qemu-system-x86_64 was built without kvm; "
+                                      "use accel \"tcg\"");
+  vm.protected_vm = true;
+  CAF_CHECK(!make_qemu_driver(probed())->check(vm));
+}
