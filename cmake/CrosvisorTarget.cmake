@@ -5,12 +5,14 @@
 file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/include")
 file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/include/crosvisor" SYMBOLIC)
 
-# ccache with precompiled headers needs these; see "PRECOMPILED HEADERS" in ccache(1).
+# ccache(1): "PRECOMPILED HEADERS" needs the sloppiness; with paths taken relative to the source root,
+# another build folder, or another clone, finds what this one compiled.
 find_program(CCACHE_PROGRAM ccache)
 mark_as_advanced(CCACHE_PROGRAM)
 if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
-    "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime" "${CCACHE_PROGRAM}")
+    "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime"
+    "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" "CCACHE_NOHASHDIR=1" "${CCACHE_PROGRAM}")
 endif()
 
 add_library(crosvisor_options INTERFACE)
@@ -22,21 +24,25 @@ target_compile_options(crosvisor_options INTERFACE
   -Woverloaded-virtual -Wextra-semi -Werror -fstack-protector-strong
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>>)
 target_compile_definitions(crosvisor_options INTERFACE
-  $<BUILD_INTERFACE:CROSVISOR_VERSION="${PROJECT_VERSION}"
+  $<BUILD_INTERFACE:CROSVISOR_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED
   $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>>)
 
-# Every precompiled header names what it costs most to parse, nothing of the project itself.
+# What it costs most to parse, and nothing of the project itself.
 set(CROSVISOR_CAF_PCH
   <caf/actor_system.hpp> <caf/actor_system_config.hpp> <caf/event_based_actor.hpp> <caf/scoped_actor.hpp>
   <caf/send.hpp> <caf/stateful_actor.hpp> <caf/typed_actor.hpp> <caf/typed_event_based_actor.hpp>
   <caf/typed_response_promise.hpp> <caf/error.hpp> <caf/type_id.hpp>)
 
-# crosvisor_library(<name> SOURCES ... LINK ... [PCH ...]): one target per folder.
+# crosvisor_library(<name> SOURCES ... [LINK ...] [PRIVATE ...] [PCH ... | PCH_FROM <target>])
+#
+# One target per folder. A precompiled header is made once and reused by those who name its target.
 function(crosvisor_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PCH" ${ARGN})
+  cmake_parse_arguments(ARG "" "PCH_FROM" "SOURCES;LINK;PRIVATE;PCH" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
-  target_link_libraries(${name} PUBLIC crosvisor_options ${ARG_LINK})
+  target_link_libraries(${name} PUBLIC crosvisor_options ${ARG_LINK} PRIVATE ${ARG_PRIVATE})
   if(ARG_PCH)
     target_precompile_headers(${name} PRIVATE ${ARG_PCH})
+  elseif(ARG_PCH_FROM)
+    target_precompile_headers(${name} REUSE_FROM ${ARG_PCH_FROM})
   endif()
 endfunction()
