@@ -88,7 +88,8 @@ text_check vm_name_into(std::optional<std::string>& target) {
 class parser {
 public:
   parser() {
-    app_.set_version_flag("--version", std::string{"crosvisor "} + CROSVISOR_VERSION);
+    app_.set_version_flag("--version", std::string{"crosvisor "} + CROSVISOR_VERSION,
+                          "Show the version and end");
     app_.set_help_flag("-h,--help", "Show this and end");
     app_.require_subcommand(1);
     app_.footer(program_footer);
@@ -136,12 +137,12 @@ private:
         word("auto, crosvm, qemu", parse_vmm_kind, run_.vmm));
     add(app, "--accel", "auto|kvm|tcg", "What executes the guest's instructions",
         word("auto, kvm, tcg", parse_accel_kind, run_.accel));
-    for (auto [name, target, what] : {std::tuple{"--console", &run_.console, "console"},
-                                      {"--log", &run_.log, "log port"},
-                                      {"--events", &run_.events, "events, one JSON object a line"}})
+    for (auto [name, target, what] :
+         {std::tuple{"--console", &run_.console, "console goes"},
+          {"--log", &run_.log, "log port goes"},
+          {"--events", &run_.events, "events go, one JSON object a line"}})
       app
-        .add_option(name, *target,
-                    std::string{"Where the VM's "} + what + " goes; - is standard output")
+        .add_option(name, *target, std::string{"Where the VM's "} + what + "; - is standard output")
         ->type_name("FILE|-")
         ->check(CLI::Validator{
           [](const std::string& text) { return text.empty() ? "needs a file" : ""; }, ""});

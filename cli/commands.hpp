@@ -15,6 +15,9 @@ int run(const run_arguments& arguments);
 /// Shows what this host can do. Makes and changes nothing.
 int info(const info_arguments& arguments);
 
+/// Shows a VM's kept log.
+int logs(const logs_arguments& arguments);
+
 /// The whole program; `arguments` follow its name.
 int run_program(const std::vector<std::string>& arguments);
 

@@ -33,7 +33,18 @@ io::result<std::string> runtime_dir(const environment& variables, uid_t uid) {
                      "through a session, or set CROSVISOR_RUNTIME_DIR to a directory of your own"};
 }
 
-io::result<std::string> state_dir(const environment& variables, uid_t uid) {
+} // namespace
+
+environment process_environment() {
+  return [](const char* variable) -> std::optional<std::string> {
+    const char* value = std::getenv(variable);
+    if (value == nullptr || *value == '\0')
+      return std::nullopt;
+    return value;
+  };
+}
+
+io::result<std::string> find_state_dir(const environment& variables, uid_t uid) {
   if (auto path = variables("CROSVISOR_STATE_DIR"))
     return absolute("CROSVISOR_STATE_DIR", *path);
   if (uid == 0)
@@ -46,22 +57,11 @@ io::result<std::string> state_dir(const environment& variables, uid_t uid) {
                         "CROSVISOR_STATE_DIR to a directory of your own"};
 }
 
-} // namespace
-
-environment process_environment() {
-  return [](const char* variable) -> std::optional<std::string> {
-    const char* value = std::getenv(variable);
-    if (value == nullptr || *value == '\0')
-      return std::nullopt;
-    return value;
-  };
-}
-
 io::result<directories> find_directories(const environment& variables, uid_t uid) {
   auto runtime = runtime_dir(variables, uid);
   if (!runtime)
     return runtime.why();
-  auto state = state_dir(variables, uid);
+  auto state = find_state_dir(variables, uid);
   if (!state)
     return state.why();
   return directories{*runtime, *state};

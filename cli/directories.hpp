@@ -28,6 +28,9 @@ struct directories {
 /// XDG_RUNTIME_DIR another user has no safe place: the failure says what to set.
 io::result<directories> find_directories(const environment& variables, uid_t uid);
 
+/// The second of them alone.
+io::result<std::string> find_state_dir(const environment& variables, uid_t uid);
+
 /// Makes `path` and what is missing above it, each 0700.
 io::result<void> make_folders(const std::string& path);
 

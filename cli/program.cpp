@@ -14,7 +14,7 @@ namespace {
 struct dispatch {
   int operator()(const run_arguments& arguments) const { return run(arguments); }
   int operator()(const info_arguments& arguments) const { return info(arguments); }
-  int operator()(const logs_arguments&) const { return complain(failed, "logs: not there yet"); }
+  int operator()(const logs_arguments& arguments) const { return logs(arguments); }
   int operator()(const text_answer& answer) const { return print(answer.text); }
   int operator()(const usage_error& error) const { return complain(usage, error.what); }
 };

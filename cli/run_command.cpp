@@ -45,6 +45,10 @@ struct prepared_vm {
   vm_files files;
 };
 
+std::string shown_path(const run_arguments& arguments) {
+  return io::printable(arguments.config_path, 4096);
+}
+
 void override_config(vm_config& config, const run_arguments& arguments) {
   if (arguments.name)
     config.name = *arguments.name;
@@ -65,7 +69,7 @@ outcome<prepared_vm> prepare(const run_arguments& arguments) {
   override_config(*config, arguments);
   auto files = io::open_vm_files(*config, io::folder_of(arguments.config_path));
   if (!files)
-    return early_end{usage, arguments.config_path + ": " + files.why().what};
+    return early_end{usage, shown_path(arguments) + ": " + files.why().what};
   return prepared_vm{std::move(*config), std::move(*files)};
 }
 
@@ -187,7 +191,8 @@ private:
         stderr_.add("  | " + line);
     }
     if (arguments_.console.empty())
-      stderr_.add("crosvisor: all that was kept is in " + folder);
+      stderr_.add("crosvisor: all that was kept is in " + folder + "; see `crosvisor logs "
+                  + std::to_string(outcome.vm.cid) + "`");
   }
 
   void flush() {
@@ -215,7 +220,7 @@ outcome<int> try_run(const run_arguments& arguments) {
     return *end;
   auto& embedded = *std::get<0>(service);
   if (auto end = check_on_host(prepared, embedded.host().host)) {
-    end->what = arguments.config_path + ": " + end->what;
+    end->what = shown_path(arguments) + ": " + end->what;
     return *end;
   }
   if (auto end = open_outputs(arguments, prepared))
