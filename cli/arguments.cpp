@@ -74,11 +74,12 @@ text_check word(const char* words, std::optional<Enum> (*parse)(const std::strin
 
 text_check vm_name_into(std::optional<std::string>& target) {
   return [&target](const std::string& text) -> std::string {
-    if (!valid_vm_name(text))
+    if (!valid_vm_name(text)) {
       return io::in_quotes(text)
              + " is not a name; allowed are letters, digits, '.', '_' and '-', a "
                "letter first, at most "
              + std::to_string(max_name_bytes);
+    }
     target = text;
     return "";
   };
@@ -140,12 +141,13 @@ private:
     for (auto [name, target, what] :
          {std::tuple{"--console", &run_.console, "console goes"},
           {"--log", &run_.log, "log port goes"},
-          {"--events", &run_.events, "events go, one JSON object a line"}})
+          {"--events", &run_.events, "events go, one JSON object a line"}}) {
       app
         .add_option(name, *target, std::string{"Where the VM's "} + what + "; - is standard output")
         ->type_name("FILE|-")
         ->check(CLI::Validator{
           [](const std::string& text) { return text.empty() ? "needs a file" : ""; }, ""});
+    }
     add(app, "--timeout", "SEC", "Stop the VM when it has run for so long", seconds(run_.timeout));
   }
 
@@ -169,9 +171,10 @@ private:
   }
 
   command_line check_run() const {
-    if (run_.events == "-" && (run_.console == "-" || run_.log == "-"))
+    if (run_.events == "-" && (run_.console == "-" || run_.log == "-")) {
       return usage_error{
         "--events and --console or --log can't share standard output; give one a file"};
+    }
     return run_;
   }
 
@@ -197,13 +200,16 @@ private:
     bool is_option = word.starts_with('-');
     bool wants_command = !is_option && &selected() == &app_;
     std::vector<std::string> known;
-    if (wants_command)
+    if (wants_command) {
       for (const auto* command : app_.get_subcommands(nullptr))
         known.push_back(command->get_name());
-    if (is_option)
-      for (const auto* option : selected().get_options())
+    }
+    if (is_option) {
+      for (const auto* option : selected().get_options()) {
         for (const auto& name : option->get_lnames())
           known.push_back("--" + name);
+      }
+    }
     auto what = is_option ? "unknown option " : wants_command ? "unknown command " : "unexpected ";
     auto sentence = what + io::in_quotes(word.substr(0, word.find('=')));
     auto meant = io::nearest_word(word.substr(0, word.find('=')), known);

@@ -62,12 +62,14 @@ std::vector<kept_vm> list_kept_vms(const std::string& state_dir) {
     struct stat info {};
     if (!vm || ::fstatat(dir.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
       continue;
-    vm->folder = path + '/' + name;
-    aged.push_back({{info.st_mtim.tv_sec, info.st_mtim.tv_nsec}, std::move(*vm)});
+    vm->folder = path + '/';
+    vm->folder += name;
+    aged.emplace_back(age{info.st_mtim.tv_sec, info.st_mtim.tv_nsec}, std::move(*vm));
   }
   std::sort(aged.begin(), aged.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<kept_vm> vms;
+  vms.reserve(aged.size());
   for (auto& [when, vm] : aged)
     vms.push_back(std::move(vm));
   return vms;

@@ -67,12 +67,14 @@ int show_vm(const kept_vm& vm, const logs_arguments& arguments) {
     return complain(failed, reader.why().what);
   std::size_t shown_bytes = 0;
   auto code = show(*reader, folder.get(), arguments.follow, shown_bytes);
-  if (reader->gaps() > 0)
+  if (reader->gaps() > 0) {
     complain(failed,
              std::to_string(reader->gaps()) + " parts were rotated away before they were shown");
-  if (code == done && shown_bytes == 0)
+  }
+  if (code == done && shown_bytes == 0) {
     complain(done,
              "vm " + std::to_string(vm.cid) + " has nothing in its kept " + arguments.log + " log");
+  }
   return code;
 }
 

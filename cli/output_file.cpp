@@ -67,11 +67,12 @@ io::result<io::unique_fd> open_output(const std::string& path, const io::descrip
 }
 
 void fill_standard_descriptors() {
-  for (int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC); fd >= 0; fd = ::dup(fd))
+  for (int fd = ::open("/dev/null", O_RDWR | O_CLOEXEC); fd >= 0; fd = ::dup(fd)) {
     if (fd > STDERR_FILENO) {
       ::close(fd);
       return;
     }
+  }
 }
 
 } // namespace crosvisor::cli

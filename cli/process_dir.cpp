@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <string_view>
+#include <thread>
 
 namespace crosvisor::cli {
 
@@ -19,19 +21,26 @@ namespace {
 constexpr std::string_view prefix = "run-";
 
 /// Holds the lock on the shared directory. Others hold it for as long as it takes to make or remove
-/// a few files.
+/// a few files, so that whoever waits for longer waits for a process that was stopped.
 class shared_lock {
 public:
   explicit shared_lock(int dir) : dir_(dir) {
-    while (::flock(dir, LOCK_EX) != 0 && errno == EINTR) {
+    constexpr int tries = 500;
+    for (int i = 0; i < tries && !held_; ++i) {
+      held_ = ::flock(dir, LOCK_EX | LOCK_NB) == 0;
+      if (!held_)
+        std::this_thread::sleep_for(std::chrono::milliseconds{10});
     }
   }
   shared_lock(const shared_lock&) = delete;
   shared_lock& operator=(const shared_lock&) = delete;
   ~shared_lock() { ::flock(dir_, LOCK_UN); }
 
+  explicit operator bool() const noexcept { return held_; }
+
 private:
   int dir_;
+  bool held_ = false;
 };
 
 io::unique_fd open_folder(int parent, const std::string& name) {
@@ -54,9 +63,10 @@ void remove_stale(int parent, const std::string& path) {
     auto folder = open_folder(parent, name);
     if (!folder || !try_lock(folder.get()))
       continue;
-    if (auto removed = io::remove_tree(parent, name); !removed)
+    if (auto removed = io::remove_tree(parent, name); !removed) {
       log::warn("folder \"{}/{}\" of a process that has ended can't be removed: {}", path, name,
                 removed.why().what);
+    }
   }
 }
 
@@ -82,6 +92,8 @@ io::result<process_dir> process_dir::make(const std::string& parent_path) {
   if (!parent)
     return parent.why();
   shared_lock lock{parent->get()};
+  if (!lock)
+    return io::failure{EBUSY, "directory \"" + parent_path + "\" is locked by another process"};
   remove_stale(parent->get(), parent_path);
   auto name = make_folder(parent->get(), parent_path);
   if (!name)
@@ -100,6 +112,8 @@ process_dir::~process_dir() {
   if (!parent_)
     return;
   shared_lock lock{parent_.get()};
+  if (!lock)
+    return; // Whoever comes next removes it.
   if (auto removed = io::remove_tree(parent_.get(), name_); !removed)
     log::warn("folder \"{}\" can't be removed: {}", path_, removed.why().what);
 }

@@ -141,8 +141,9 @@ private:
   run_outcome await_end(prepared_vm vm) {
     auto ended = std::make_shared<std::promise<run_outcome>>();
     auto future = ended->get_future();
-    auto session = service_.system().spawn<caf::detached>(
-      run_session, session_options(std::move(vm), std::move(ended)));
+    // The session alone holds the promise, so that its loss is heard.
+    auto options = session_options(std::move(vm), std::exchange(ended, nullptr));
+    auto session = service_.system().spawn<caf::detached>(run_session, std::move(options));
     auto signals = signal_watch::start(
       [session](int number) { caf::anon_send(session, signal_atom::value, std::int32_t{number}); });
     if (!signals)
@@ -155,7 +156,7 @@ private:
   }
 
   run_session_options session_options(prepared_vm vm,
-                                      std::shared_ptr<std::promise<run_outcome>> ended) {
+                                      const std::shared_ptr<std::promise<run_outcome>>& ended) {
     run_session_options options;
     options.service = service_.handle();
     options.config = std::move(vm.config);
@@ -176,9 +177,10 @@ private:
 
   /// What went wrong, in the guest's last words where they were kept.
   void tell_end(const run_outcome& outcome) {
-    if (!outcome.error.empty())
+    if (!outcome.error.empty()) {
       stderr_.add("crosvisor: " + arguments_.config_path + ": "
                   + io::printable(outcome.error, 800));
+    }
     if (!outcome.death || !ended_badly(outcome.death->reason))
       return;
     auto folder = log_folder(service_.state_dir(), outcome.vm.cid, outcome.vm.name);
@@ -190,9 +192,10 @@ private:
       for (const auto& line : lines)
         stderr_.add("  | " + line);
     }
-    if (arguments_.console.empty())
+    if (arguments_.console.empty()) {
       stderr_.add("crosvisor: all that was kept is in " + folder + "; see `crosvisor logs "
                   + std::to_string(outcome.vm.cid) + "`");
+    }
   }
 
   void flush() {

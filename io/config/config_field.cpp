@@ -23,10 +23,11 @@ check read_text(const json_value& value, const std::string& path, std::string& t
 check read_path(const json_value& value, const std::string& path, std::string& target) {
   if (value.kind != json_kind::string || value.text.empty())
     return unexpected_value(value, path, "the path of a file");
-  if (value.text.size() >= PATH_MAX)
+  if (value.text.size() >= PATH_MAX) {
     return config_problem{value.offset, path + ": a path of " + std::to_string(value.text.size())
                                           + " bytes; at most " + std::to_string(PATH_MAX - 1)
                                           + " are allowed"};
+  }
   target = value.text;
   return std::nullopt;
 }
@@ -38,10 +39,11 @@ check read_whole(const json_value& value, const std::string& path, std::uint32_t
   std::uint32_t number = 0;
   const auto* end = value.text.data() + value.text.size();
   auto [stop, error] = std::from_chars(value.text.data(), end, number);
-  if (error != std::errc{} || stop != end || number < low || number > high)
+  if (error != std::errc{} || stop != end || number < low || number > high) {
     return config_problem{value.offset, path + ": " + value.describe()
                                           + " is out of range; allowed is " + std::to_string(low)
                                           + " to " + std::to_string(high)};
+  }
   target = number;
   return std::nullopt;
 }

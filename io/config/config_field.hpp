@@ -60,9 +60,10 @@ check read_object(const json_value& value, const std::string& path,
                               [&](const auto& f) { return member.key == f.key; });
     if (field == std::end(fields)) {
       std::vector<std::string> known;
-      for (const auto& f : fields)
+      for (const auto& f : fields) {
         if (f.suggested)
           known.emplace_back(f.key);
+      }
       return unknown_key(member, known);
     }
     auto member_path = path.empty() ? member.key : path + '.' + member.key;

@@ -44,9 +44,10 @@ private:
 /// text that is seen there.
 std::string malformed(std::string_view what) {
   what = what.substr(0, what.find("; last read: "));
-  for (std::string_view mark : {" - ", "] "})
+  for (std::string_view mark : {" - ", "] "}) {
     if (auto i = what.find(mark); i != std::string_view::npos)
       return "malformed JSON: " + printable(what.substr(i + mark.size()), 160);
+  }
   return "malformed JSON";
 }
 

@@ -38,11 +38,12 @@ std::optional<std::string> nearest_word(std::string_view word,
     return std::nullopt;
   std::optional<std::string> nearest;
   auto bound = std::max<std::size_t>(1, word.size() / 3) + 1;
-  for (const auto& candidate : known)
+  for (const auto& candidate : known) {
     if (auto distance = edit_distance(word, candidate); distance < bound) {
       bound = distance;
       nearest = candidate;
     }
+  }
   return nearest;
 }
 

@@ -68,9 +68,10 @@ result<std::shared_ptr<descriptor_set>> open_vm_files(vm_config& config,
   file_opener opener{folder_fd.get(), folder};
   for (auto [file, key] : {std::pair{&config.kernel, "kernel"},
                            {&config.initrd, "initrd"},
-                           {&config.bootloader, "bootloader"}})
+                           {&config.bootloader, "bootloader"}}) {
     if (auto ok = opener.open(*file, key, false); !ok)
       return ok.why();
+  }
   for (std::size_t i = 0; i < config.disks.size(); ++i) {
     auto& disk = config.disks[i];
     if (auto ok = opener.open(disk.image, "disks[" + std::to_string(i) + ']', disk.writable); !ok)

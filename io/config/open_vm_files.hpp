@@ -15,8 +15,8 @@ namespace crosvisor::io {
 /// absolute, and sets each one's file_ref::index. Writable disks are opened for reading and
 /// writing, everything else for reading alone. Never waits for a FIFO's other end.
 ///
-/// What was opened is not looked at: see check_vm_files() in io/vm_files.hpp. The failure has no file
-/// name of the configuration's own in front: `kernel "vmlinux": no such file in /srv/guests`.
+/// What was opened is not looked at: see check_vm_files() in io/vm_files.hpp. The failure has no
+/// file name of the configuration's own in front: `kernel "vmlinux": no such file in /srv/guests`.
 result<std::shared_ptr<descriptor_set>> open_vm_files(vm_config& config, const std::string& folder);
 
 /// The folder of the file at `path`, without symlinks in it where that can be told.

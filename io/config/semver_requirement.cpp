@@ -106,9 +106,10 @@ bool take_minor_and_patch(scanner& in, comparator& result) {
 
 std::optional<comparator> take_comparator(scanner& in) {
   comparator result;
-  for (auto op : {">=", "<=", ">", "<", "=", "~", "^"})
+  for (auto op : {">=", "<=", ">", "<", "=", "~", "^"}) {
     if (result.op.empty() && in.take(op))
       result.op = op;
+  }
   in.skip_spaces();
   if (result.op.empty() && take_wildcard(in)) {
     result.any = true;
@@ -127,11 +128,11 @@ std::optional<comparator> take_comparator(scanner& in) {
 
 /// How `version` stands to what `wanted` states of a version.
 std::strong_ordering compare(const semver& version, const comparator& wanted) {
-  if (auto order = version.major <=> wanted.major; order != 0 || !wanted.minor)
+  if (auto order = version.major <=> wanted.major; std::is_neq(order) || !wanted.minor)
     return order;
-  if (auto order = version.minor <=> *wanted.minor; order != 0 || !wanted.patch)
+  if (auto order = version.minor <=> *wanted.minor; std::is_neq(order) || !wanted.patch)
     return order;
-  if (auto order = version.patch <=> *wanted.patch; order != 0)
+  if (auto order = version.patch <=> *wanted.patch; std::is_neq(order))
     return order;
   // A release follows its own pre-releases.
   return wanted.pre_release ? std::strong_ordering::greater : std::strong_ordering::equal;
@@ -139,7 +140,7 @@ std::strong_ordering compare(const semver& version, const comparator& wanted) {
 
 /// The first part that is not zero must be the same (Cargo's "caret").
 bool compatible(const semver& version, const comparator& wanted) {
-  if (version.major != wanted.major || compare(version, wanted) < 0)
+  if (version.major != wanted.major || std::is_lt(compare(version, wanted)))
     return false;
   if (wanted.major > 0 || !wanted.minor)
     return true;
@@ -153,18 +154,19 @@ bool meets(const semver& version, const comparator& wanted) {
     return true;
   auto order = compare(version, wanted);
   if (wanted.op == "=")
-    return order == 0;
+    return std::is_eq(order);
   if (wanted.op == ">")
-    return order > 0;
+    return std::is_gt(order);
   if (wanted.op == ">=")
-    return order >= 0;
+    return std::is_gteq(order);
   if (wanted.op == "<")
-    return order < 0;
+    return std::is_lt(order);
   if (wanted.op == "<=")
-    return order <= 0;
-  if (wanted.op == "~")
+    return std::is_lteq(order);
+  if (wanted.op == "~") {
     return version.major == wanted.major && (!wanted.minor || version.minor == *wanted.minor)
-           && order >= 0;
+           && std::is_gteq(order);
+  }
   return compatible(version, wanted);
 }
 

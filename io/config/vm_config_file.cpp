@@ -60,9 +60,10 @@ check read_platform_version(value_ref value, path_ref path, config_draft&) {
     value.kind == json_kind::string ? meets_requirement(value.text, {1, 0, 0}) : std::nullopt;
   if (!met)
     return unexpected_value(value, path, "a version requirement such as \"~1.0\"");
-  if (!*met)
+  if (!*met) {
     return unsupported(value, path,
                        "requires " + value.describe() + "; the platform is " + platform_version);
+  }
   return std::nullopt;
 }
 
@@ -123,12 +124,14 @@ check read_disk(value_ref value, path_ref path, disk_config& target) {
   disk_draft draft;
   if (auto problem = read_object(value, path, disk_fields, draft))
     return problem;
-  if (draft.disk.image && draft.partitions_given)
+  if (draft.disk.image && draft.partitions_given) {
     return config_problem{value.offset,
                           path + ": image and partitions: a disk has one or the other, not both"};
-  if (draft.partitions_given)
+  }
+  if (draft.partitions_given) {
     return unsupported(value.find("partitions")->value, path + ".partitions",
                        "partitions are not supported yet; give an image");
+  }
   if (!draft.disk.image)
     return config_problem{value.offset, path + ".image: missing; a disk needs an image"};
   if (!draft.writable_given)
@@ -206,9 +209,10 @@ std::size_t offset_of(const json_value& document, std::string_view sentence) {
 check read_document(const json_value& document, config_draft& draft) {
   if (auto problem = read_object(document, "", vm_fields, draft))
     return problem;
-  if (draft.cpus_given && draft.topology_given)
+  if (draft.cpus_given && draft.topology_given) {
     return config_problem{document.find("cpu_topology")->key_offset,
                           "cpu_topology and cpus: give one or the other, not both"};
+  }
   if (auto problem = find_problem(draft.config))
     return config_problem{offset_of(document, *problem), printable(*problem, 400)};
   return std::nullopt;
