@@ -16,7 +16,7 @@ public:
   using handler = std::function<void(const vmm_answer&)>;
 
   /// The number that the answer must bear.
-  std::uint64_t expect(handler handle) {
+  std::uint64_t await(handler handle) {
     handlers_.emplace(++last_, std::move(handle));
     return last_;
   }

@@ -46,7 +46,7 @@ caf::result<balloon_info> vm_supervisor_state::get_balloon() {
   if (phase_ != vm_phase::running)
     return not_now("read the balloon of");
   auto promise = self_->make_response_promise<balloon_info>();
-  auto id = answers_.expect([promise](const vmm_answer& answer) mutable {
+  auto id = answers_.await([promise](const vmm_answer& answer) mutable {
     if (answer.done)
       promise.deliver(answer.balloon);
     else
@@ -77,7 +77,7 @@ caf::result<caf::ok_atom> vm_supervisor_state::set_balloon(std::uint64_t size_by
 }
 
 io::vmm_process::completion vm_supervisor_state::completion(pending_answers::handler handle) {
-  auto id = answers_.expect(std::move(handle));
+  auto id = answers_.await(std::move(handle));
   return [self = vm_supervisor_actor{self_}, id](io::result<void> done) {
     caf::anon_send(self, done ? vmm_answer{id, true, false, {}, {}} : answer_of(id, done.why()));
   };
