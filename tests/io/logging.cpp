@@ -6,9 +6,11 @@
 #include <caf/test/dsl.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <regex>
+#include <algorithm>
+#include <string>
 
 #undef CAF_SUITE
 #define CAF_SUITE io.logging
@@ -63,8 +65,10 @@ CAF_TEST(the journal gets priorities and no times) {
 CAF_TEST(people get times and no priorities) {
   auto text = logged(false, [] { log::error("vm {} failed", 2048); });
   CAF_MESSAGE(text);
-  CAF_CHECK(std::regex_match(
-    text, std::regex{"\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3} error vm 2048 failed\n"}));
+  // Digits as they are in 2026-11-24T07:30:00.123.
+  for (auto& byte : text)
+    byte = byte >= '0' && byte <= '9' ? '0' : byte;
+  CAF_CHECK_EQUAL(text, "0000-00-00T00:00:00.000 error vm 0000 failed\n");
 }
 
 CAF_TEST(lines below the level are dropped) {
