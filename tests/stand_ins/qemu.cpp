@@ -18,6 +18,7 @@
 //   play=mute            answers nothing once it is up
 //   stamp=PATH           writes the time of its start to a new file, CLOCK_MONOTONIC in ns
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -83,10 +84,20 @@ void event(const scene& now, const std::string& name, const std::string& data = 
   std::_Exit(0);
 }
 
+/// Waits for something to read, or for a signal: those are blocked but here, so that none comes
+/// between looking for it and waiting.
+void wait_for(const scene& now, int fd) {
+  sigset_t none;
+  sigemptyset(&none);
+  pollfd waiting{fd, POLLIN, 0};
+  ::ppoll(&waiting, 1, nullptr, &none);
+  if (ended_by != 0)
+    shut_down(now, "host-signal", false);
+}
+
 [[noreturn]] void sleep_forever(const scene& now) {
-  while (ended_by == 0)
-    ::pause();
-  shut_down(now, "host-signal", false);
+  for (;;)
+    wait_for(now, -1);
 }
 
 /// What is called `key` in a request; a request has few words, and each at most once.
@@ -170,9 +181,8 @@ void handle(scene& now, const std::string& request) {
   std::string buffer;
   char chunk[1024];
   for (;;) {
+    wait_for(now, now.qmp);
     auto n = ::read(now.qmp, chunk, sizeof chunk);
-    if (ended_by != 0)
-      shut_down(now, "host-signal", false);
     if (n <= 0)
       sleep_forever(now); // The real one, too, runs on without its monitor.
     buffer.append(chunk, static_cast<std::size_t>(n));
@@ -264,8 +274,12 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "-accel") == 0)
     return std::puts("Accelerators supported in QEMU binary:\ntcg\nkvm") < 0;
   struct sigaction action {};
-  action.sa_handler = on_signal; // Without SA_RESTART, so that reading ends.
+  action.sa_handler = on_signal;
   ::sigaction(SIGTERM, &action, nullptr);
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
   scene now;
   std::string rest;
   auto words = words_of(read_options(now, argc, argv));
