@@ -12,6 +12,8 @@ namespace crosvisor::actors {
 struct vm_timeouts {
   /// From the launch until the VMM's control channel answers.
   caf::timespan start = std::chrono::seconds{30};
+  /// From one press of the power button to the next, since a guest that is still booting sees none.
+  caf::timespan press_again = std::chrono::seconds{2};
   /// From the request to quit until SIGTERM.
   caf::timespan quit = std::chrono::seconds{5};
   /// From SIGTERM until SIGKILL.

@@ -81,7 +81,7 @@ void vm_supervisor_state::act(vm_action action) {
       for (auto& promise : std::exchange(starting_, {}))
         promise.deliver(info_);
       return;
-    case vm_action::press_power_button: return press_power_button();
+    case vm_action::press_power_button: return ask_guest();
     case vm_action::ask_to_quit: return ask_to_quit();
     case vm_action::terminate:
       tell(vm_event_kind::stopping, "SIGTERM");
@@ -144,7 +144,7 @@ caf::result<vm_info> vm_supervisor_state::stop(vm_input how, caf::timespan grace
   return promise;
 }
 
-void vm_supervisor_state::press_power_button() {
+void vm_supervisor_state::ask_guest() {
   if (grace_ <= caf::timespan::zero()) {
     apply(vm_input::expired);
     return;
@@ -154,7 +154,17 @@ void vm_supervisor_state::press_power_button() {
   // A suspended guest would never see the button.
   if (std::exchange(info_.suspended, false))
     process_->ask(io::vmm_request::resume, completion([](const vmm_answer&) {}));
+  press_power_button();
+}
+
+void vm_supervisor_state::press_power_button() {
   process_->ask(io::vmm_request::power_button, rung());
+  self_->delayed_send(self_, timeouts_.press_again, caf::tick_atom::value, step_);
+}
+
+void vm_supervisor_state::press_again(std::uint64_t step) {
+  if (step == step_ && phase_ == vm_phase::asking_guest)
+    press_power_button();
 }
 
 void vm_supervisor_state::ask_to_quit() {
@@ -295,6 +305,7 @@ vm_supervisor_state::make_behavior(vm_supervisor_options options) {
       else
         expired(step);
     },
+    [this](caf::tick_atom, std::uint64_t step) { press_again(step); },
     [this](caf::delete_atom) { released(); },
     [this](drain_atom, caf::timespan grace) { drain(grace); },
   };

@@ -54,6 +54,7 @@ public:
   void fault(std::string what);
   void exited(vmm_exit exit);
   void expired(std::uint64_t step);
+  void press_again(std::uint64_t step);
   void released();
   void drain(caf::timespan grace);
 
@@ -63,6 +64,7 @@ private:
   void act(vm_action action);
 
   void launch();
+  void ask_guest();
   void press_power_button();
   void ask_to_quit();
   void bury();

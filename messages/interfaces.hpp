@@ -69,6 +69,8 @@ using vm_supervisor_actor = vm_actor::extend<
   caf::reacts_to<vmm_answer>,
   // The phase with this number has taken as long as it may.
   caf::reacts_to<expired_atom, std::uint64_t>,
+  // Time to PRESS the power button again, in the phase with this number.
+  caf::reacts_to<caf::tick_atom, std::uint64_t>,
   // The VM's runtime directory is gone, and with it all that a dead VM had.
   caf::reacts_to<caf::delete_atom>,
   // The service ENDS: stop with so much grace for the guest, and end once dead.
