@@ -89,11 +89,11 @@ std::optional<vmm_exit> by_reason(exit_status status, const std::string& word) {
 
 vmm_exit read_qemu_code(exit_status status, const qemu_record& record) {
   auto code = "exit code " + std::to_string(status.value);
-  if (status.value != 0 && record.up)
-    return make_exit(status, death_reason::crash, "QEMU gave up with " + code);
-  if (status.value != 0)
+  if (!record.up)
     return make_exit(status, death_reason::start_failed,
                      "QEMU could not start the guest; it gave up with " + code);
+  if (status.value != 0)
+    return make_exit(status, death_reason::crash, "QEMU gave up with " + code);
   return make_exit(status, death_reason::unknown, "QEMU ended without saying why");
 }
 

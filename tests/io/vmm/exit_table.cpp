@@ -102,6 +102,6 @@ CAF_TEST(a QEMU that says nothing is read by its code) {
   CAF_CHECK_EQUAL(qemu(code(1), "", false), "start_failed");
   CAF_CHECK_EQUAL(qemu(code(1), "", true), "crash");
   CAF_CHECK_EQUAL(qemu(code(0), "", true), "unknown");
-  CAF_CHECK_EQUAL(qemu(code(0), "", false), "unknown");
+  CAF_CHECK_EQUAL(qemu(code(0), "", false), "start_failed");
   CAF_CHECK_EQUAL(qemu(code(0), "a-new-reason", true), "unknown");
 }

@@ -54,7 +54,7 @@ CAF_TEST(what a guest does is read from its events) {
 
 CAF_TEST(an end before it is up is a failed start or a signal) {
   check_end("play=exit:1", "start_failed, exit code 1");
-  check_end("play=exit:0", "unknown, exit code 0");
+  check_end("play=exit:0", "start_failed, exit code 0");
   check_end("play=signal:6", "crash, signal 6");
   check_end("play=signal:9", "killed, signal 9");
 }
