@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The service that is measured, as the command embeds it, in a directory of its own.
+#pragma once
+
+#include "crosvisor/cli/embedded_service.hpp"
+#include "crosvisor/tests/io/temp_dir.hpp"
+
+#include <caf/scoped_actor.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace crosvisor::bench {
+
+/// One thread, which waits for what it asks; a refusal throws. Its end leaves no VM and no file.
+class bench_service {
+public:
+  /// @param qemu QEMU's program; empty: searched for.
+  explicit bench_service(const std::string& qemu);
+  bench_service(const bench_service&) = delete;
+  bench_service& operator=(const bench_service&) = delete;
+  ~bench_service();
+
+  vm_actor create(vm_config config, vm_files files);
+  vm_info start(const vm_actor& vm);
+  /// All requests are sent before the first answer is waited for.
+  void start(const std::vector<vm_actor>& vms);
+  void kill(const std::vector<vm_actor>& vms);
+
+  /// Waits until nothing works on what the dead ones left.
+  void settle() const;
+
+  /// Ends the VMs, and with them the service.
+  void shut_down();
+
+  caf::scoped_actor& self() { return *self_; }
+  const cli::embedded_service& embedded() const noexcept { return *service_; }
+  caf::actor_system& system() { return service_->system(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
+
+private:
+  tests::temp_dir folder_;
+  std::unique_ptr<cli::embedded_service> service_;
+  std::unique_ptr<caf::scoped_actor> self_;
+};
+
+} // namespace crosvisor::bench

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long a real guest takes to its first line, through the service and without it.
+#include "crosvisor/bench/bare_vmm.hpp"
+#include "crosvisor/bench/bench_service.hpp"
+#include "crosvisor/bench/figure.hpp"
+#include "crosvisor/bench/measure.hpp"
+#include "crosvisor/io/config/open_vm_files.hpp"
+#include "crosvisor/io/config/vm_config_file.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <cstdlib>
+
+namespace crosvisor::bench {
+
+namespace {
+
+constexpr int pairs = 5;
+constexpr auto greeting = "Hello from the payload";
+
+std::string guest_folder() {
+  const auto* named = std::getenv("CROSVISOR_GUEST_DIR");
+  return named != nullptr && *named != '\0' ? named : "build/guest";
+}
+
+vm_config demo_guest(const std::string& folder) {
+  auto path = folder + "/demo.json";
+  if (!std::filesystem::exists(path))
+    throw not_here("there is no guest in " + folder + "; make it with ./dev guest");
+  auto config = need(io::load_vm_config(path));
+  config.vmm = vmm_kind::qemu;
+  return config;
+}
+
+/// When the guest's greeting is complete on `console`.
+std::int64_t wait_for_greeting(int console) {
+  auto until = now_ns() + std::chrono::nanoseconds{patience}.count();
+  std::string text;
+  for (;;) {
+    auto begin = text.find(greeting);
+    if (begin != text.npos && text.find('\n', begin) != text.npos)
+      return now_ns();
+    pollfd ready{console, POLLIN, 0};
+    char chunk[4096];
+    if (now_ns() > until || ::poll(&ready, 1, 1000) < 0)
+      throw std::runtime_error("the guest said no greeting");
+    auto got = ready.revents == 0 ? 0 : ::read(console, chunk, sizeof chunk);
+    if (ready.revents != 0 && got <= 0)
+      throw std::runtime_error("the guest ended without a greeting");
+    text.append(chunk, static_cast<std::size_t>(got));
+  }
+}
+
+class boot_figure final : public figure {
+public:
+  boot_figure() : folder_(guest_folder()), config_(demo_guest(folder_)), service_("") {
+    const auto& host = service_.embedded().host().host;
+    auto choice = choose_vmm(config_, host);
+    if (const auto* no = std::get_if<refusal>(&choice))
+      throw not_here(no->why);
+    config_.accel = std::get<vmm_choice>(choice).accel;
+    driver_ = io::make_qemu_driver(*host.find(vmm_kind::qemu));
+    measure(); // The files are in memory.
+    ours_.clear();
+    bare_.clear();
+  }
+
+  int repetitions() const override { return pairs; }
+
+  sample measure() override {
+    ours_first_ = !ours_first_;
+    if (ours_first_)
+      ours_.push_back(measure_ours());
+    bare_.push_back(measure_bare());
+    if (!ours_first_)
+      ours_.push_back(measure_ours());
+    return {ours_.back(), {{"bare_us", bare_.back() * 1e6}}};
+  }
+
+  void conclude(summary& to) const override {
+    to.add({"boot to the greeting, " + to_string(config_.accel), duration_text(p50(ours_)),
+            "QEMU alone " + duration_text(p50(bare_)), difference_text(p50(ours_) - p50(bare_)), "",
+            false});
+  }
+
+private:
+  double measure_ours() {
+    auto config = config_;
+    auto files = need(io::open_vm_files(config, folder_));
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+      throw std::runtime_error(io::last_failure("pipe").what);
+    io::unique_fd console{ends[0]};
+    config.console = {"the bench's console", files->add(io::unique_fd{ends[1]})};
+    auto vm = service_.create(std::move(config), std::move(files));
+    auto began = now_ns();
+    service_.self()->send(vm, start_atom::value);
+    auto greeted = wait_for_greeting(console.get());
+    service_.kill({vm});
+    service_.settle();
+    return seconds(greeted - began);
+  }
+
+  double measure_bare() {
+    auto config = config_;
+    auto files = need(io::open_vm_files(config, folder_));
+    bare_vmm vmm{*driver_, config, config.accel, std::move(files)};
+    vmm.let_guest_run();
+    auto began = now_ns();
+    vmm.spawn();
+    return seconds(wait_for_greeting(vmm.console()) - began);
+  }
+
+  std::string folder_;
+  vm_config config_;
+  bench_service service_;
+  std::unique_ptr<io::vmm_driver> driver_;
+  bool ours_first_ = false;
+  std::vector<double> ours_, bare_;
+};
+
+} // namespace
+
+std::unique_ptr<figure> make_boot_figure(summary&) {
+  return std::make_unique<boot_figure>();
+}
+
+} // namespace crosvisor::bench
