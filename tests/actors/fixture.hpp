@@ -89,8 +89,8 @@ struct actor_fixture : test_coordinator_fixture<test_config> {
   template <class T, class Handle, class... Args>
   std::shared_ptr<outcome<T>> ask(const Handle& whom, Args... args) {
     auto answer = std::make_shared<outcome<T>>();
-    sys.spawn([=](caf::event_based_actor* self) {
-      self->request(whom, test_timeout, args...)
+    sys.spawn([=](caf::event_based_actor* asker) {
+      asker->request(whom, test_timeout, args...)
         .then([=](T& value) { answer->value = std::move(value); },
               [=](caf::error& why) { answer->error = std::move(why); });
     });
@@ -102,8 +102,8 @@ struct actor_fixture : test_coordinator_fixture<test_config> {
   told_events listen(const vm_actor& vm) {
     auto told = std::make_shared<std::vector<vm_event>>();
     listeners.push_back(ends_with_test(
-      sys.spawn([=](subscriber_actor::pointer self) -> subscriber_actor::behavior_type {
-        self->request(vm, test_timeout, caf::subscribe_atom::value).then([](const vm_info&) {});
+      sys.spawn([=](subscriber_actor::pointer asker) -> subscriber_actor::behavior_type {
+        asker->request(vm, test_timeout, caf::subscribe_atom::value).then([](const vm_info&) {});
         return {[=](const vm_event& event) { told->push_back(event); }};
       })));
     settle();

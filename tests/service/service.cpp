@@ -32,8 +32,8 @@ struct fixture : actor_fixture {
                      vm_files files = std::make_shared<io::descriptor_set>()) {
     auto said = std::make_shared<std::string>();
     auto made = std::make_shared<vm_actor>();
-    sys.spawn([=, this](caf::event_based_actor* self) {
-      self->request(service, test_timeout, create_atom::value, config, files)
+    sys.spawn([=, this](caf::event_based_actor* asker) {
+      asker->request(service, test_timeout, create_atom::value, config, files)
         .then(
           [=](const vm_actor& handle, const vm_info& info) {
             *made = handle;
