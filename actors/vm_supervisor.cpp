@@ -174,7 +174,7 @@ void vm_supervisor_state::ask_to_quit() {
 }
 
 void vm_supervisor_state::fault(std::string what) {
-  log::warn("vm {} can't go on: {}", info_.cid, what);
+  log::info("vm {} can't go on: {}", info_.cid, what);
   if (cause_ == end_cause::none) {
     cause_ = end_cause::fault;
     fault_ = std::move(what);
