@@ -273,13 +273,14 @@ int main(int argc, char** argv) {
     return std::puts("QEMU emulator version 7.2.22 (stand-in)") < 0;
   if (argc == 3 && std::strcmp(argv[1], "-accel") == 0)
     return std::puts("Accelerators supported in QEMU binary:\ntcg\nkvm") < 0;
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  ::sigaction(SIGTERM, &action, nullptr);
+  // Blocked before it is handled: one that came between would be noted, and nobody would look.
   sigset_t blocked;
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGTERM);
   ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  ::sigaction(SIGTERM, &action, nullptr);
   scene now;
   std::string rest;
   auto words = words_of(read_options(now, argc, argv));
