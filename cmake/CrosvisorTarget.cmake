@@ -27,10 +27,11 @@ target_compile_options(crosvisor_options INTERFACE
 if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
   target_compile_options(crosvisor_options INTERFACE -Wno-maybe-uninitialized)
 endif()
-# GCC 12 takes an optimised std::string::operator=(const char*) for an overflow (its bug 105651).
+# GCC 12 sees overflows and uninitialized values in std::string once it optimises (its bugs 105329,
+# 105651 and 105562).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(crosvisor_options INTERFACE
-    $<BUILD_INTERFACE:$<$<NOT:$<CONFIG:Debug>>:-Wno-restrict;-Wno-stringop-overflow>>)
+    $<BUILD_INTERFACE:$<$<NOT:$<CONFIG:Debug>>:-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds;-Wno-maybe-uninitialized>>)
 endif()
 target_compile_definitions(crosvisor_options INTERFACE
   $<BUILD_INTERFACE:CROSVISOR_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED

@@ -7,10 +7,12 @@
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/messages/host_info.hpp"
+#include "crosvisor/messages/payload_status.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 #include "crosvisor/messages/vm_info.hpp"
 #include "crosvisor/messages/vm_state.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -58,6 +60,9 @@ struct vmm_callbacks {
   std::function<void(vmm_exit)> on_exit;
 };
 
+/// A connected stream socket, non-blocking and close-on-exec; one holder at a time.
+using stream_socket = std::shared_ptr<unique_fd>;
+
 /// One VMM's process, from the moment its launch was asked for. All calls are allowed at any time
 /// on any thread, none blocks, and after the process has ended they answer an error. Letting go of
 /// it kills and reaps the process and removes its runtime directory, in the background.
@@ -75,6 +80,15 @@ public:
 
   /// Sets the balloon to `size_bytes`.
   virtual void set_balloon(std::uint64_t size_bytes, completion done) = 0;
+
+  using connection = std::function<void(result<stream_socket>)>;
+
+  /// Connects to a port of the guest's, within `bound`, 1 ms to an hour; `done` is called once.
+  /// failure::code is ECONNREFUSED: nobody listens there; ETIMEDOUT: no answer within the bound, as
+  /// before the guest's driver is up; ENOTCONN: the VM doesn't run; ENODEV: it has no vsock; else
+  /// the host's own.
+  virtual void connect_vsock(std::uint32_t port, std::chrono::milliseconds bound,
+                             connection done) = 0;
 
   /// SIGTERM; before the process exists, it is not started at all or ended once it is there.
   virtual void terminate() = 0;
@@ -95,6 +109,89 @@ public:
   /// Starts a VMM, without waiting for it. Exactly one of on_launch_failed and on_exit is called in
   /// the end.
   virtual std::shared_ptr<vmm_process> launch(launch_request request, vmm_callbacks callbacks) = 0;
+};
+
+/// What comes from a VM's guest through its connections. Called on any thread of the backend's, one
+/// at a time; each may only send a message.
+struct stream_callbacks {
+  /// A line of its status channel, as it was written: nothing is checked against what came before.
+  std::function<void(payload_status)> on_status;
+  /// Its status channel carries something else; the connection was closed.
+  std::function<void(std::string what)> on_bad_status;
+};
+
+/// One VM's payload output and status, from its creation until after its death. Any thread; nothing
+/// blocks. Output is read from the guest as fast as the fastest reader takes it, so a slow one
+/// slows only itself: when it is further behind than what is kept, it misses what it did not read.
+/// With one reader nothing is lost. Before the first reader the last bytes are kept, up to the same
+/// bound.
+class guest_streams {
+public:
+  using reader_id = std::uint64_t;
+  using chunk_handler = std::function<void(output_chunk)>;
+
+  virtual ~guest_streams() = default;
+
+  /// Reads payload output from a connection of the guest's, after what earlier ones had.
+  virtual void take_output(stream_socket socket) = 0;
+
+  /// Reads status lines from a connection of the guest's.
+  virtual void take_status(stream_socket socket) = 0;
+
+  /// A descriptor to read the output from, all that is kept first; end of file once the VM is dead
+  /// and all was read. Blocking, close-on-exec. A reader that falls too far behind others finds an
+  /// early end.
+  virtual result<unique_fd> open_output() = 0;
+
+  /// The same as chunks, at most as many bytes as were granted; none before the first grant. Called
+  /// as stream_callbacks are.
+  virtual reader_id add_reader(chunk_handler handler) = 0;
+  virtual void grant(reader_id reader, std::uint64_t bytes) = 0;
+  virtual void remove_reader(reader_id reader) = 0;
+
+  /// The VM's processes have ended: reads what the connections still have, which is bounded in size
+  /// and time, and takes no more. Then calls `done` once, after the last on_status; readers are
+  /// served on until they have it all or let go.
+  virtual void finish(std::function<void()> done) = 0;
+};
+
+/// Makes each VM's streams.
+class guest_stream_factory {
+public:
+  virtual ~guest_stream_factory() = default;
+  virtual std::shared_ptr<guest_streams> make_streams(stream_callbacks callbacks) = 0;
+};
+
+/// A connection that a guest opened.
+struct guest_connection {
+  /// Whose it is: the kernel's word or the device's own VM, never the guest's word.
+  vm_cid cid = no_cid;
+  std::uint32_t port = 0; ///< The host's port.
+  stream_socket socket;
+};
+
+/// Called on any thread of the backend's; each may only send a message.
+struct vsock_callbacks {
+  std::function<void(guest_connection)> on_connection;
+  /// The kernel's listener on this port has failed, and is closed.
+  std::function<void(std::uint32_t port, std::string what)> on_lost;
+};
+
+/// Where guests' connections come in, those of the kernel's vsock and those of all devices. Any
+/// thread; nothing blocks.
+class vsock_listener {
+public:
+  virtual ~vsock_listener() = default;
+
+  /// Before it is open, and after close(), what guests open is refused.
+  virtual void open(vsock_callbacks callbacks) = 0;
+
+  /// Serves a host port. Devices serve it in any case; the failure is the kernel's, on a host that
+  /// has vsock for guests in its kernel. Repeating it tries that again, or does nothing.
+  virtual result<void> listen(std::uint32_t port) = 0;
+
+  /// No callback follows.
+  virtual void close() = 0;
 };
 
 /// Claims CIDs where the host's kernel knows them, so that two programs on a host can't have the
@@ -132,6 +229,8 @@ struct backend {
   std::shared_ptr<vmm_launcher> launcher;
   std::shared_ptr<cid_claimer> cids;
   std::shared_ptr<cid_store> last_cid;
+  std::shared_ptr<guest_stream_factory> streams;
+  std::shared_ptr<vsock_listener> vsock;
 };
 
 } // namespace crosvisor::io

@@ -51,6 +51,11 @@ void linux_vmm::set_balloon(std::uint64_t size_bytes, vmm_process::completion do
   refuse(std::move(done));
 }
 
+void linux_vmm::connect_vsock(std::uint32_t, std::chrono::milliseconds,
+                              vmm_process::connection done) {
+  refuse(std::move(done));
+}
+
 void linux_vmm::signal(int number) {
   std::lock_guard lock{mutex_};
   if (child_)

@@ -35,6 +35,8 @@ public:
   void ask(vmm_request what, vmm_process::completion done);
   void get_balloon(vmm_process::balloon_completion done);
   void set_balloon(std::uint64_t size_bytes, vmm_process::completion done);
+  void connect_vsock(std::uint32_t port, std::chrono::milliseconds bound,
+                     vmm_process::connection done);
   void release(std::function<void()> done);
 
   /// Sends a signal to the process; before it is there, the signal is sent as soon as it is.

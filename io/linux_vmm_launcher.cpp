@@ -26,6 +26,10 @@ public:
   void set_balloon(std::uint64_t size_bytes, completion done) override {
     vmm_->set_balloon(size_bytes, std::move(done));
   }
+  void connect_vsock(std::uint32_t port, std::chrono::milliseconds bound,
+                     connection done) override {
+    vmm_->connect_vsock(port, bound, std::move(done));
+  }
   void terminate() override { vmm_->signal(SIGTERM); }
   void kill() override { vmm_->signal(SIGKILL); }
   void release(std::function<void()> done) override { vmm_->release(std::move(done)); }

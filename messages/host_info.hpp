@@ -34,9 +34,20 @@ struct vmm_info {
   bool has(const std::string& feature) const;
 };
 
+/// A port of the host's, as guests find it.
+struct vsock_port {
+  std::uint32_t port = 0;
+  /// Whether it is served, and if not, why.
+  capability served;
+};
+
 struct host_info {
   capability kvm;         ///< A guest really runs on KVM, not merely that /dev/kvm is there.
   capability vhost_vsock; ///< /dev/vhost-vsock can be opened.
+  /// crosvisor-vsock, which gives guests vsock where the kernel has none for them, can be run.
+  capability vsock_device;
+  /// The host ports that guests may connect to.
+  std::vector<vsock_port> vsock_ports;
   capability protected_vms;
   /// crosvm first, then QEMU; one entry each, found or not.
   std::vector<vmm_info> vmms;
@@ -81,8 +92,14 @@ auto inspect(Inspector& f, vmm_info& x) {
 }
 
 template <class Inspector>
+auto inspect(Inspector& f, vsock_port& x) {
+  return f(x.port, x.served);
+}
+
+template <class Inspector>
 auto inspect(Inspector& f, host_info& x) {
-  return f(x.kvm, x.vhost_vsock, x.protected_vms, x.vmms, x.memory_mib, x.cpus);
+  return f(x.kvm, x.vhost_vsock, x.vsock_device, x.vsock_ports, x.protected_vms, x.vmms,
+           x.memory_mib, x.cpus);
 }
 
 } // namespace crosvisor

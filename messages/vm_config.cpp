@@ -105,6 +105,11 @@ std::optional<std::string> find_problem(const vm_config& config) {
     return problem;
   if (auto problem = out_of_range("cpus", config.cpus, 1, max_cpus))
     return problem;
+  if (config.started_timeout_s > max_started_timeout_s)
+    return out_of_range("started_timeout_s", config.started_timeout_s, 1, max_started_timeout_s);
+  if (config.started_timeout_s > 0 && !config.guest_protocol)
+    return "started_timeout_s: goes with guest_protocol, without which no guest says that it "
+           "started";
   if (config.disks.size() > max_disks)
     return "disks: " + std::to_string(config.disks.size()) + " given; at most "
            + std::to_string(max_disks) + " are allowed";

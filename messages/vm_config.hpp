@@ -71,6 +71,12 @@ struct vm_config {
   file_ref console;
   /// The same for the guest's log port.
   file_ref log;
+  /// Whether the guest speaks the status protocol (docs/guest-protocol.md): then it must say in
+  /// time that its payload started, or the VM has hung.
+  bool guest_protocol = false;
+  /// How long it may take to say so, in seconds, 1 to max_started_timeout_s. 0: 30, or 300 where it
+  /// is emulated.
+  std::uint32_t started_timeout_s = 0;
 };
 
 inline constexpr std::uint32_t min_memory_mib = 16;
@@ -78,6 +84,7 @@ inline constexpr std::uint32_t min_memory_mib = 16;
 inline constexpr std::uint32_t max_memory_mib = 4u << 20;
 inline constexpr std::uint32_t max_cpus = 64;
 inline constexpr std::size_t max_disks = 24;
+inline constexpr std::uint32_t max_started_timeout_s = 86'400;
 /// x86 Linux cuts its command line at 2,048 bytes (COMMAND_LINE_SIZE); ours needs some of them.
 inline constexpr std::size_t max_params_bytes = 1792;
 inline constexpr std::size_t max_name_bytes = 64;
@@ -113,7 +120,7 @@ auto inspect(Inspector& f, disk_config& x) {
 template <class Inspector>
 auto inspect(Inspector& f, vm_config& x) {
   return f(x.name, x.kernel, x.initrd, x.bootloader, x.params, x.disks, x.memory_mib, x.cpus,
-           x.protected_vm, x.vmm, x.accel, x.console, x.log);
+           x.protected_vm, x.vmm, x.accel, x.console, x.log, x.guest_protocol, x.started_timeout_s);
 }
 
 } // namespace crosvisor

@@ -182,6 +182,12 @@ constexpr config_field<config_draft> vm_fields[] = {
    }},
   {"protected",
    [](value_ref v, path_ref p, config_draft& d) { return read_flag(v, p, d.config.protected_vm); }},
+  {"guest_protocol", [](value_ref v, path_ref p,
+                        config_draft& d) { return read_flag(v, p, d.config.guest_protocol); }},
+  {"started_timeout_s",
+   [](value_ref v, path_ref p, config_draft& d) {
+     return read_whole(v, p, 1, max_started_timeout_s, d.config.started_timeout_s);
+   }},
   {"platform_version", read_platform_version},
   {"cpu_topology", read_topology},
   {"devices", read_devices},

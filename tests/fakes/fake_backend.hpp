@@ -20,9 +20,16 @@ public:
     completion done;
   };
 
+  struct wanted_connection {
+    std::uint32_t port;
+    std::chrono::milliseconds bound;
+    connection done;
+  };
+
   io::launch_request request;
   io::vmm_callbacks callbacks;
   std::vector<asked> requests;
+  std::vector<wanted_connection> connects;
   std::vector<balloon_completion> balloon_reads;
   std::vector<std::pair<std::uint64_t, completion>> balloon_writes;
   int terminated = 0;
@@ -35,6 +42,10 @@ public:
   void get_balloon(balloon_completion done) override { balloon_reads.push_back(std::move(done)); }
   void set_balloon(std::uint64_t size_bytes, completion done) override {
     balloon_writes.emplace_back(size_bytes, std::move(done));
+  }
+  void connect_vsock(std::uint32_t port, std::chrono::milliseconds bound,
+                     connection done) override {
+    connects.push_back({port, bound, std::move(done)});
   }
   void terminate() override { ++terminated; }
   void kill() override { ++killed; }
