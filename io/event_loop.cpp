@@ -23,4 +23,15 @@ event_loop::~event_loop() {
   thread_.join();
 }
 
+std::shared_ptr<event_loop> make_shared_loop(const char* thread_name) {
+  return {new event_loop{thread_name}, [](event_loop* loop) {
+            if (!loop->runs_here()) {
+              delete loop;
+              return;
+            }
+            // A thread can't wait for itself.
+            std::thread{[loop] { delete loop; }}.detach();
+          }};
+}
+
 } // namespace crosvisor::io

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include <memory>
 #include <thread>
 
 namespace crosvisor::io {
@@ -26,6 +27,9 @@ public:
 
   boost::asio::io_context& context() noexcept { return context_; }
 
+  /// Whether the caller runs on the loop's thread.
+  bool runs_here() const noexcept { return thread_.get_id() == std::this_thread::get_id(); }
+
   /// Runs `task` on the loop's thread, later. Any thread.
   template <class Task>
   void post(Task&& task) {
@@ -37,5 +41,8 @@ private:
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::thread thread_;
 };
+
+/// A loop of several owners, the last of which may let go of it on the loop's own thread.
+std::shared_ptr<event_loop> make_shared_loop(const char* thread_name);
 
 } // namespace crosvisor::io

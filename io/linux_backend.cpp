@@ -2,6 +2,8 @@
 #include "crosvisor/io/linux_backend.hpp"
 
 #include "crosvisor/io/file_cid_store.hpp"
+#include "crosvisor/io/guest/guest_door.hpp"
+#include "crosvisor/io/guest/linux_guest_streams.hpp"
 #include "crosvisor/io/host/host_probe.hpp"
 #include "crosvisor/io/linux_vmm_launcher.hpp"
 #include "crosvisor/io/logging.hpp"
@@ -40,6 +42,7 @@ host_info probe(const linux_backend_options& options) {
   host_probe_options probe;
   probe.crosvm = options.crosvm_path;
   probe.qemu = options.qemu_path;
+  probe.vsock_program = options.vsock_device_path;
   probe.cache_dir = options.state_dir;
   return probe_host(probe);
 }
@@ -57,6 +60,14 @@ vmm_drivers make_drivers(const host_info& host) {
   return drivers;
 }
 
+result<std::shared_ptr<event_loop>> make_guest_loop() {
+  try {
+    return make_shared_loop("crosvisor-guest");
+  } catch (const std::exception& error) { // No descriptor or no thread.
+    return failure{EAGAIN, std::string{"event loop: "} + error.what()};
+  }
+}
+
 } // namespace
 
 result<backend> make_linux_backend(const linux_backend_options& options) {
@@ -69,7 +80,15 @@ result<backend> make_linux_backend(const linux_backend_options& options) {
     return last_cid.why();
   backend made;
   made.host = probe(options);
+  auto guests = make_guest_loop();
+  if (!guests)
+    return guests.why();
+  // Without /dev/vhost-vsock no guest can reach what is listened to in the kernel.
+  auto door = std::make_shared<guest_door>(
+    *guests, made.host.vhost_vsock.available ? kernel_vsock_calls() : vsock_calls{});
   vmm_launcher_options launching;
+  launching.door = door;
+  launching.vsock_program = made.host.vsock_device.available ? made.host.vsock_device.detail : "";
   launching.runtime_root = options.runtime_root;
   launching.state_dir = options.state_dir;
   launching.logs = options.logs;
@@ -81,6 +100,8 @@ result<backend> make_linux_backend(const linux_backend_options& options) {
   made.launcher = std::move(*launcher);
   made.cids = make_vhost_cid_claimer();
   made.last_cid = std::move(*last_cid);
+  made.streams = make_linux_guest_streams(*guests);
+  made.vsock = std::move(door);
   return made;
 }
 

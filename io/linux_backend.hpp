@@ -20,6 +20,8 @@ struct linux_backend_options {
   /// The program of each VMM; empty: searched for.
   std::string crosvm_path;
   std::string qemu_path;
+  /// The program of the vsock device; empty: searched for.
+  std::string vsock_device_path;
   /// Of each of a VM's three logs.
   log_bounds logs;
   /// How many dead VMs' logs are kept; older ones are removed.

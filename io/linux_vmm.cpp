@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/linux_vmm.hpp"
 
+#include "crosvisor/io/guest/early_failure.hpp"
+#include "crosvisor/io/guest/kernel_listener.hpp"
 #include "crosvisor/io/host/short_command.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/vm_files.hpp"
 
+#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -13,6 +16,9 @@ namespace crosvisor::io {
 namespace {
 
 constexpr char not_running[] = "the VMM doesn't run";
+
+/// How long a device may outlive its VMM: it flushes what it has for half a second.
+constexpr std::chrono::seconds device_end_bound{2};
 
 } // namespace
 
@@ -28,7 +34,7 @@ std::shared_ptr<vmm_channel> linux_vmm::channel() {
 
 // Not from within the call, where there is still somebody else to answer.
 void linux_vmm::refuse(std::function<void(failure)> done) {
-  failure why{0, not_running};
+  failure why{ENOTCONN, not_running};
   if (!living_->while_open([&] { host_.loop.post([done, why] { done(why); }); }))
     done(why);
 }
@@ -51,9 +57,18 @@ void linux_vmm::set_balloon(std::uint64_t size_bytes, vmm_process::completion do
   refuse(std::move(done));
 }
 
-void linux_vmm::connect_vsock(std::uint32_t, std::chrono::milliseconds,
+void linux_vmm::connect_vsock(std::uint32_t port, std::chrono::milliseconds bound,
                               vmm_process::connection done) {
-  refuse(std::move(done));
+  {
+    std::lock_guard lock{mutex_};
+    if (phase_ == phase::running && device_)
+      return device_->channel().connect(port, bound, std::move(done));
+    if (phase_ == phase::running && kernel_cid_ != no_cid)
+      return connect_kernel_vsock(host_.loop, kernel_cid_, port, bound, std::move(done));
+    if (phase_ != phase::running)
+      return refuse(std::move(done));
+  }
+  host_.loop.post([done = std::move(done)] { done(failure{ENODEV, "the VM has no vsock"}); });
 }
 
 void linux_vmm::signal(int number) {
@@ -122,6 +137,8 @@ void linux_vmm::connect(const vmm_driver& driver, control_endpoint endpoint,
     channel_ = std::move(made);
   }
   connected_ = true;
+  if (device_status_.kind != exit_kind::none)
+    tell_device_loss();
   if (status_.kind != exit_kind::none)
     conclude();
 }
@@ -132,25 +149,61 @@ void linux_vmm::exited(exit_status status) {
     conclude(); // Otherwise once the channel is there to read what was said.
 }
 
+void linux_vmm::device_exited(exit_status status) {
+  device_status_ = status;
+  if (auto after = std::exchange(after_device_, nullptr))
+    return after();
+  if (connected_ && status_.kind == exit_kind::none)
+    tell_device_loss();
+}
+
+void linux_vmm::tell_device_loss() {
+  // By itself it ends with its VMM's connection alone, so the VMM is ending.
+  auto by_itself = device_status_.kind == exit_kind::code && device_status_.value == 0;
+  if (!by_itself && callbacks_.on_fault)
+    callbacks_.on_fault("its vsock device ended: "
+                        + to_string(vmm_exit{device_status_.kind, device_status_.value, {}, {}}));
+}
+
 void linux_vmm::conclude() {
-  parts_left_ = 4;
+  parts_left_ = 6;
   auto self = shared_from_this();
   channel()->conclude(status_, [self](vmm_exit exit) {
     self->exit_ = std::move(exit);
     self->part_done();
   });
-  finish_log(console_, false);
-  finish_log(log_, false);
-  finish_log(vmm_log_, true);
+  finish_log(console_);
+  finish_log(log_);
+  finish_log(failures_, &failure_text_);
+  conclude_device();
 }
 
-void linux_vmm::finish_log(std::shared_ptr<console_log>& log, bool is_vmm_log) {
+/// The VMM's own log is the device's too, and ends with it.
+void linux_vmm::conclude_device() {
+  auto self = shared_from_this();
+  auto last = [self] {
+    self->device_deadline_ = nullptr;
+    self->finish_log(self->vmm_log_, &self->last_words_);
+    self->part_done();
+  };
+  if (!device_ || device_status_.kind != exit_kind::none)
+    return last();
+  after_device_ = last;
+  device_deadline_ = std::make_unique<boost::asio::steady_timer>(host_.loop.context());
+  device_deadline_->expires_after(device_end_bound);
+  device_deadline_->async_wait([self](const boost::system::error_code& why) {
+    if (!why && self->device_)
+      self->device_->kill();
+  });
+}
+
+void linux_vmm::finish_log(std::shared_ptr<console_log>& log, std::string* tail) {
   auto self = shared_from_this();
   // Called on the logs' loop; the rest is this one's.
-  log->finish([self, is_vmm_log](std::string tail) {
-    self->host_.loop.post([self, is_vmm_log, tail = std::move(tail)] {
-      if (is_vmm_log)
-        self->last_words_ = last_line(tail);
+  log->finish([self, tail](std::string text) {
+    self->host_.loop.post([self, tail, text = std::move(text)]() mutable {
+      if (tail != nullptr)
+        *tail = std::move(text);
       self->part_done();
     });
   });
@@ -164,14 +217,20 @@ void linux_vmm::part_done() {
 
 void linux_vmm::report() {
   // A VMM that could not start the guest says why on its standard error alone.
-  if ((exit_.reason == death_reason::start_failed || !was_up_) && !last_words_.empty())
-    exit_.detail += (exit_.detail.empty() ? "" : ": ") + last_words_;
+  auto words = last_line(last_words_);
+  if ((exit_.reason == death_reason::start_failed || !was_up_) && !words.empty())
+    exit_.detail += (exit_.detail.empty() ? "" : ": ") + words;
+  if (auto failure = parse_early_failure(failure_text_)) {
+    exit_.reason = failure->reason;
+    exit_.detail = std::move(failure->detail);
+  }
   std::function<void()> released;
   {
     std::lock_guard lock{mutex_};
     phase_ = phase::ended;
     child_ = nullptr;
     channel_ = nullptr;
+    device_ = nullptr;
     released = std::move(released_);
   }
   host_.starters.post(

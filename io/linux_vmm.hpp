@@ -4,11 +4,14 @@
 
 #include "crosvisor/io/backend.hpp"
 #include "crosvisor/io/child_process.hpp"
+#include "crosvisor/io/guest/vsock_device.hpp"
 #include "crosvisor/io/linux_vmm_host.hpp"
 #include "crosvisor/io/log/console_log.hpp"
 #include "crosvisor/io/log/log_store.hpp"
 #include "crosvisor/io/runtime_dir.hpp"
 #include "crosvisor/io/vmm/vmm_driver.hpp"
+
+#include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -56,15 +59,20 @@ private:
   launch_result try_launch(launch_request& request, vmm_resources& made);
   launch_result make_resources(launch_request& request, vmm_resources& made);
   result<void> make_logs(const launch_request& request, vmm_resources& made);
+  result<void> make_vsock(const launch_request& request, vmm_resources& made);
   launch_result start(const vmm_driver& driver, vmm_resources& made);
   void take(const vmm_driver& driver, vmm_resources& made);
   void fail(launch_error why, const std::string& log_name);
+  void fail_after(std::unique_ptr<vsock_device> device, launch_error why, std::string log_name);
 
   // On the loop's thread.
   void connect(const vmm_driver& driver, control_endpoint endpoint, const vm_description& vm);
   void exited(exit_status status);
+  void device_exited(exit_status status);
+  void tell_device_loss();
   void conclude();
-  void finish_log(std::shared_ptr<console_log>& log, bool is_vmm_log);
+  void conclude_device();
+  void finish_log(std::shared_ptr<console_log>& log, std::string* tail = nullptr);
   void part_done();
   void report();
 
@@ -81,6 +89,8 @@ private:
   int wanted_signal_ = 0;
   std::shared_ptr<child_process> child_;
   std::shared_ptr<vmm_channel> channel_;
+  std::unique_ptr<vsock_device> device_;
+  vm_cid kernel_cid_ = no_cid; // Where the kernel has its vsock.
   std::unique_ptr<runtime_dir> dir_;
   std::function<void()> released_; // Asked for before the end.
 
@@ -88,10 +98,15 @@ private:
   std::shared_ptr<console_log> console_;
   std::shared_ptr<console_log> log_;
   std::shared_ptr<console_log> vmm_log_;
+  std::shared_ptr<console_log> failures_;
   std::string log_name_;
+  exit_status device_status_;
+  std::function<void()> after_device_; // What waits for the device's end.
+  std::unique_ptr<boost::asio::steady_timer> device_deadline_;
   exit_status status_;
   vmm_exit exit_;
   std::string last_words_;
+  std::string failure_text_; // What the guest wrote to its second serial port.
   int parts_left_ = 0;
   bool connected_ = false;
   bool was_up_ = false;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/linux_vmm_launcher.hpp"
 #include "crosvisor/io/log/log_store.hpp"
 #include "crosvisor/io/runtime_dir.hpp"
@@ -51,6 +52,8 @@ struct linux_vmm_host {
   linux_vmm_host(const vmm_launcher_options& options, vmm_drivers both,
                  std::shared_ptr<runtime_root> runtime, std::unique_ptr<log_store> store)
       : bounds(options.logs),
+        vsock_program(options.vsock_program),
+        door(options.door),
         drivers(std::move(both)),
         root(std::move(runtime)),
         logs(std::move(store)),
@@ -62,6 +65,8 @@ struct linux_vmm_host {
   }
 
   const log_bounds bounds;
+  const std::string vsock_program;        // Empty: VMs have the kernel's vsock or none.
+  const std::shared_ptr<guest_door> door; // Null: what guests open is closed.
   const vmm_drivers drivers;
   const std::shared_ptr<runtime_root> root;
   const std::unique_ptr<log_store> logs;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The launch of a VMM: all that happens before its process is there.
+#include "crosvisor/io/guest/early_failure.hpp"
+#include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/linux_vmm.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/vm_files.hpp"
@@ -18,6 +20,8 @@ struct vmm_resources {
   std::shared_ptr<console_log> console;
   std::shared_ptr<console_log> log;
   std::shared_ptr<console_log> vmm_log;
+  std::shared_ptr<console_log> failures;
+  std::unique_ptr<vsock_device> device;
   control_endpoint endpoint;
   vm_description vm;
   std::shared_ptr<child_process> child;
@@ -45,6 +49,7 @@ void describe(const launch_request& request, const vm_file_descriptors& files, v
 void linux_vmm::launch(launch_request request) {
   launch_result failed;
   std::string log_name;
+  std::unique_ptr<vsock_device> device;
   {
     vmm_resources made;
     failed = try_launch(request, made);
@@ -54,8 +59,26 @@ void linux_vmm::launch(launch_request request) {
     request.vsock = nullptr;
     if (!failed)
       return take(*host_.driver(request.choice.vmm), made);
+    device = std::move(made.device);
   } // All that was made has gone before anybody is told.
-  fail(std::move(*failed), log_name);
+  if (!device)
+    return fail(std::move(*failed), log_name);
+  host_.loop.post([self = shared_from_this(), device = std::move(device), why = std::move(*failed),
+                   log_name]() mutable {
+    self->fail_after(std::move(device), std::move(why), std::move(log_name));
+  });
+}
+
+/// Once the vsock device's process has ended, too.
+void linux_vmm::fail_after(std::unique_ptr<vsock_device> device, launch_error why,
+                           std::string log_name) {
+  device->kill();
+  after_device_ = [self = shared_from_this(), why = std::move(why),
+                   log_name = std::move(log_name)]() mutable {
+    self->fail(std::move(why), log_name);
+  };
+  if (device_status_.kind != exit_kind::none)
+    std::exchange(after_device_, nullptr)();
 }
 
 linux_vmm::launch_result linux_vmm::try_launch(launch_request& request, vmm_resources& made) {
@@ -96,6 +119,8 @@ linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_
   made.logs = std::move(*logs);
   if (auto done = make_logs(request, made); !done)
     return refused(done.why());
+  if (auto done = make_vsock(request, made); !done)
+    return refused(done.why());
   auto endpoint = host_.driver(request.choice.vmm)->make_endpoint(*made.dir);
   if (!endpoint)
     return refused(endpoint.why());
@@ -104,7 +129,31 @@ linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_
   made.vm.control_path = made.endpoint.path;
   made.vm.console = made.console->writer();
   made.vm.log = made.log->writer();
+  made.vm.failures = made.failures->writer();
+  if (made.device)
+    made.vm.vsock_device = made.device->vmm_end();
   return nullptr;
+}
+
+/// The kernel's where the registry has claimed the CID there, else a device's where there is one.
+result<void> linux_vmm::make_vsock(const launch_request& request, vmm_resources& made) {
+  if (request.vsock || host_.vsock_program.empty()
+      || !host_.driver(request.choice.vmm)->takes_vsock_device())
+    return {};
+  auto device = vsock_device::start(
+    host_.loop, {host_.vsock_program, request.cid, made.vmm_log->writer(),
+                 [door = host_.door, cid = request.cid](std::uint32_t port, stream_socket socket) {
+                   if (door)
+                     door->deliver({cid, port, std::move(socket)});
+                 },
+                 [self = shared_from_this()](exit_status s) { self->device_exited(s); }});
+  if (!device)
+    return failure{device.why().code, "vsock device: " + device.why().what};
+  made.device = std::move(*device);
+  if (host_.door)
+    host_.door->add(made.device->shared_channel());
+  log::debug("vm {} started vsock device pid {}", request.cid, made.device->pid());
+  return {};
 }
 
 result<void> linux_vmm::make_logs(const launch_request& request, vmm_resources& made) {
@@ -128,6 +177,10 @@ result<void> linux_vmm::make_logs(const launch_request& request, vmm_resources& 
   made.console = std::move(*console);
   made.log = std::move(*log);
   made.vmm_log = std::move(*vmm_log);
+  auto failures = log_to_memory(host_.log_loop, max_early_failure_bytes);
+  if (!failures)
+    return failures.why();
+  made.failures = std::move(*failures);
   return {};
 }
 
@@ -156,14 +209,20 @@ void linux_vmm::take(const vmm_driver& driver, vmm_resources& made) {
   made.console->close_writer();
   made.log->close_writer();
   made.vmm_log->close_writer();
+  made.failures->close_writer();
+  if (made.device)
+    made.device->close_vmm_end();
   console_ = std::move(made.console);
   log_ = std::move(made.log);
   vmm_log_ = std::move(made.vmm_log);
+  failures_ = std::move(made.failures);
   log_name_ = std::move(made.logs.name);
   {
     std::lock_guard lock{mutex_};
     phase_ = phase::running;
     dir_ = std::move(made.dir);
+    device_ = std::move(made.device);
+    kernel_cid_ = made.vm.vsock >= 0 ? made.vm.cid : no_cid;
     child_ = std::move(made.child);
     if (wanted_signal_ != 0)
       child_->signal(wanted_signal_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/io/backend.hpp"
+#include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/log/console_log.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/vmm/vmm_driver.hpp"
@@ -23,6 +24,10 @@ struct vmm_launcher_options {
   log_bounds logs;
   /// How many dead VMs' logs are kept; older ones are removed.
   std::size_t kept_logs = 64;
+  /// The program of the vsock device; empty: VMs have the kernel's vsock or none.
+  std::string vsock_program;
+  /// Where the connections of all devices go; null: they are closed.
+  std::shared_ptr<guest_door> door;
   /// Threads that start VMMs, and again as many that speak to them; made when they are needed.
   std::size_t workers = 8;
 };

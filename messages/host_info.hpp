@@ -44,7 +44,8 @@ struct vsock_port {
 struct host_info {
   capability kvm;         ///< A guest really runs on KVM, not merely that /dev/kvm is there.
   capability vhost_vsock; ///< /dev/vhost-vsock can be opened.
-  /// crosvisor-vsock, which gives guests vsock where the kernel has none for them, can be run.
+  /// crosvisor-vsock, which gives guests vsock where the kernel has none for them, can be run;
+  /// `detail` is then its path.
   capability vsock_device;
   /// The host ports that guests may connect to.
   std::vector<vsock_port> vsock_ports;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/host/host_probe.hpp"
 
+#include "crosvisor/io/guest/vsock_device.hpp"
 #include "crosvisor/io/host/kvm_probe.hpp"
 #include "crosvisor/io/host/probe_cache.hpp"
 #include "crosvisor/io/host/program_probe.hpp"
@@ -115,6 +116,16 @@ capability probe_vsock(const std::string& device) {
   return {false, last_failure("open " + device).what};
 }
 
+/// `detail` is its path where it is available.
+capability probe_vsock_device(const std::string& given) {
+  auto path = given.empty() ? find_vsock_device() : result<std::string>{given};
+  if (!path)
+    return {false, path.why().what};
+  if (::access(path->c_str(), X_OK) != 0)
+    return {false, last_failure(*path).what};
+  return {true, *path};
+}
+
 std::uint64_t memory_mib() {
   auto pages = ::sysconf(_SC_PHYS_PAGES);
   auto page_bytes = ::sysconf(_SC_PAGESIZE);
@@ -130,6 +141,7 @@ host_info probe_host(const host_probe_options& options) {
   host_info host;
   host.kvm = prober.kvm();
   host.vhost_vsock = probe_vsock(options.vsock_device);
+  host.vsock_device = probe_vsock_device(options.vsock_program);
   host.protected_vms = probe_protected_vms(options.kvm_device);
   host.vmms.push_back(prober.crosvm());
   host.vmms.push_back(prober.qemu());

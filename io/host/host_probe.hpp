@@ -17,6 +17,8 @@ struct host_probe_options {
   /// The program of each VMM; empty: the first one in `program_dirs`.
   std::string crosvm;
   std::string qemu;
+  /// The program of the vsock device; empty: see find_vsock_device().
+  std::string vsock_program;
   std::vector<std::string> program_dirs{"/usr/bin", "/usr/local/bin", "/usr/libexec/crosvisor"};
   /// An existing directory where what was found is kept until the host's next boot; empty: nowhere.
   std::string cache_dir;

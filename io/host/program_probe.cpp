@@ -124,7 +124,7 @@ bool mentions(const std::string& text, const std::string& word) {
 std::vector<std::string> crosvm_features(const std::string& help, const std::string& run_help) {
   namespace feature = crosvm_feature;
   auto legacy = !mentions(run_help, "--block") || !mentions(run_help, "--vsock");
-  const std::array<std::pair<const char*, bool>, 8> all{{
+  const std::array<std::pair<const char*, bool>, 9> all{{
     {feature::extended_status, mentions(help, "--extended-status")},
     {feature::legacy_command_line, legacy},
     {feature::composite_disk, mentions(help, "create_composite")},
@@ -132,6 +132,7 @@ std::vector<std::string> crosvm_features(const std::string& help, const std::str
     {feature::powerbtn, mentions(help, "powerbtn")},
     {feature::balloon, mentions(help, "balloon_stats")},
     {feature::vsock_descriptor, !legacy || mentions(run_help, "--vhost-vsock-fd")},
+    {feature::vhost_user, !legacy && mentions(run_help, "--vhost-user")},
     {feature::name, mentions(run_help, "--name")},
   }};
   std::vector<std::string> words;

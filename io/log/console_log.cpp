@@ -20,7 +20,6 @@ namespace crosvisor::io {
 
 namespace {
 
-constexpr std::size_t tail_bytes = 4096;
 constexpr std::chrono::seconds finish_bound{1};
 
 // What one pipe may take of the loop before the others have their turn.
@@ -68,7 +67,7 @@ public:
   void close() {
     if (!sink_)
       return;
-    auto tail = sink_->tail(tail_bytes);
+    auto tail = sink_->tail();
     boost::system::error_code ignored;
     pipe_.close(ignored);
     deadline_.cancel();
@@ -198,6 +197,10 @@ result<std::shared_ptr<console_log>> log_to_files(event_loop& loop,
                                                   std::shared_ptr<const unique_fd> dir,
                                                   const std::string& name, log_bounds bounds) {
   return make_log(loop, make_file_sink(rotating_file{std::move(dir), name, bounds}));
+}
+
+result<std::shared_ptr<console_log>> log_to_memory(event_loop& loop, std::size_t most) {
+  return make_log(loop, make_memory_sink(most));
 }
 
 result<std::shared_ptr<console_log>> log_to_descriptor(event_loop& loop, unique_fd sink) {

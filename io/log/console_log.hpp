@@ -37,7 +37,8 @@ public:
 
   /// After the VMM has ended: takes what is still in the pipe, closes everything, and calls `done`
   /// once, on the loop's thread, with the last bytes that were seen, at most 4 KiB; none of those
-  /// that went to a descriptor. Never waits longer than a second. Any thread; call it once.
+  /// that went to a descriptor, and all that was kept in memory. Never waits longer than a second.
+  /// Any thread; call it once.
   virtual void finish(std::function<void(std::string tail)> done) = 0;
 };
 
@@ -50,5 +51,9 @@ result<std::shared_ptr<console_log>> log_to_files(event_loop& loop,
 /// them. A pipe, a socket or a terminal that takes no more makes the guest wait; one that breaks
 /// (EPIPE) swallows the rest. A file is written where its offset stands.
 result<std::shared_ptr<console_log>> log_to_descriptor(event_loop& loop, unique_fd sink);
+
+/// To memory, the first `most` bytes, which finish() answers with instead of the last; the rest is
+/// read and dropped.
+result<std::shared_ptr<console_log>> log_to_memory(event_loop& loop, std::size_t most);
 
 } // namespace crosvisor::io

@@ -20,6 +20,7 @@ namespace crosvisor::io {
 namespace {
 
 constexpr std::size_t file_chunk_bytes = 64u << 10;
+constexpr std::size_t tail_bytes = 4096;
 
 class file_sink final : public log_sink {
 public:
@@ -31,10 +32,27 @@ public:
     return bytes.size();
   }
   void wait(std::function<void()>) override {}
-  std::string tail(std::size_t most) const override { return file_.tail(most); }
+  std::string tail() const override { return file_.tail(tail_bytes); }
 
 private:
   rotating_file file_;
+};
+
+class memory_sink final : public log_sink {
+public:
+  explicit memory_sink(std::size_t most) : most_(most) {}
+
+  std::size_t chunk_bytes() const noexcept override { return file_chunk_bytes; }
+  std::size_t write(std::string_view bytes) override {
+    kept_.append(bytes.substr(0, most_ - kept_.size()));
+    return bytes.size();
+  }
+  void wait(std::function<void()>) override {}
+  std::string tail() const override { return kept_; }
+
+private:
+  const std::size_t most_;
+  std::string kept_;
 };
 
 // Tells when a descriptor takes bytes. It is watched through an epoll of its own: asio would set
@@ -99,7 +117,7 @@ public:
     return bytes.size();
   }
   void wait(std::function<void()>) override {}
-  std::string tail(std::size_t) const override { return {}; }
+  std::string tail() const override { return {}; }
 
 private:
   unique_fd fd_;
@@ -126,7 +144,7 @@ public:
   }
 
   void wait(std::function<void()> ready) override { watch_.wait(std::move(ready)); }
-  std::string tail(std::size_t) const override { return {}; }
+  std::string tail() const override { return {}; }
 
 private:
   ssize_t try_write(std::string_view bytes) {
@@ -163,6 +181,10 @@ unique_fd reopen_nonblocking(int fd) {
 
 std::unique_ptr<log_sink> make_file_sink(rotating_file file) {
   return std::make_unique<file_sink>(std::move(file));
+}
+
+std::unique_ptr<log_sink> make_memory_sink(std::size_t most) {
+  return std::make_unique<memory_sink>(most);
 }
 
 result<std::unique_ptr<log_sink>> make_descriptor_sink(event_loop& loop, unique_fd sink) {

@@ -29,12 +29,16 @@ public:
   /// Calls `ready` once, later, when write() may take more.
   virtual void wait(std::function<void()> ready) = 0;
 
-  /// The last bytes that it took, if it knows.
-  virtual std::string tail(std::size_t most) const = 0;
+  /// What is told of it in the end: the last bytes that it took, if it knows, at most 4 KiB; or all
+  /// that it keeps in memory.
+  virtual std::string tail() const = 0;
 };
 
 /// Rotated files, which take everything.
 std::unique_ptr<log_sink> make_file_sink(rotating_file file);
+
+/// Memory for the first `most` bytes.
+std::unique_ptr<log_sink> make_memory_sink(std::size_t most);
 
 /// A descriptor of somebody else's; see log_to_descriptor().
 result<std::unique_ptr<log_sink>> make_descriptor_sink(event_loop& loop, unique_fd sink);

@@ -41,12 +41,12 @@ arguments serial_option(const std::string& hardware, int num, int fd) {
   return {"--serial", where + ",hardware=" + hardware + ",num=" + std::to_string(num)};
 }
 
-/// ttyS0 and hvc0 to the console, ttyS1 and hvc1 nowhere, hvc2 to the log. None is marked
-/// `console`: the kernel's command line is ours alone.
+/// ttyS0 and hvc0 to the console, ttyS1 to early failures, hvc1 nowhere, hvc2 to the log. None is
+/// marked `console`: the kernel's command line is ours alone.
 arguments serial_options(const vm_description& vm) {
   arguments argv;
   append(argv, serial_option("serial", 1, vm.console));
-  append(argv, serial_option("serial", 2, -1));
+  append(argv, serial_option("serial", 2, vm.failures));
   append(argv, serial_option("virtio-console", 1, vm.console));
   append(argv, serial_option("virtio-console", 2, -1));
   append(argv, serial_option("virtio-console", 3, vm.log));
@@ -95,6 +95,10 @@ arguments todays_options(const vmm_info& crosvm, const vm_description& vm) {
   if (vm.vsock >= 0)
     append(argv,
            {"--vsock", "cid=" + std::to_string(vm.cid) + ",device=" + descriptor_path(vm.vsock)});
+  // Without a size, crosvm offers rings of 32,768 entries, which Linux fills with 128 MiB.
+  if (vm.vsock_device >= 0)
+    append(argv, {"--vhost-user",
+                  "type=vsock,socket=" + descriptor_path(vm.vsock_device) + ",max-queue-size=256"});
   append(argv, size_options(vm));
   argv.push_back("--no-usb");
   append(argv, serial_options(vm));
@@ -147,6 +151,8 @@ public:
                               "image, or vmm \"qemu\""};
     return {};
   }
+
+  bool takes_vsock_device() const override { return crosvm_.has(crosvm_feature::vhost_user); }
 
   child_command command(const vm_description& vm) const override {
     arguments argv{crosvm_.path};

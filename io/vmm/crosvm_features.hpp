@@ -18,6 +18,8 @@ inline constexpr auto powerbtn = "powerbtn";
 inline constexpr auto balloon = "balloon";
 /// Takes an open vhost-vsock device (since 2021-11).
 inline constexpr auto vsock_descriptor = "vsock-descriptor";
+/// Takes devices of other processes by `--vhost-user type=…`.
+inline constexpr auto vhost_user = "vhost-user";
 /// Takes a name for the VM (since 2024-10).
 inline constexpr auto name = "name";
 

@@ -18,8 +18,8 @@ inline std::string descriptor_path(int fd) {
 
 /// Every descriptor of `vm`, each once, in ascending order.
 inline std::vector<int> all_descriptors(const vm_description& vm) {
-  std::vector<int> all{vm.kernel, vm.initrd,  vm.bootloader, vm.console,
-                       vm.log,    vm.control, vm.vsock};
+  std::vector<int> all{vm.kernel,  vm.initrd, vm.bootloader, vm.console,     vm.log,
+                       vm.control, vm.vsock,  vm.failures,   vm.vsock_device};
   for (const auto& disk : vm.disks)
     all.push_back(disk.fd);
   all.erase(std::remove(all.begin(), all.end(), -1), all.end());

@@ -57,10 +57,10 @@ arguments character_device(const std::string& id, int fd) {
   return {"-chardev", "file,id=" + id + ",path=" + fd_set(fd) + ",append=on"};
 }
 
-/// ttyS0 and hvc0 to the console, hvc1 nowhere, hvc2 to the log.
+/// ttyS0 and hvc0 to the console, ttyS1 to early failures, hvc1 nowhere, hvc2 to the log.
 arguments consoles(const vm_description& vm) {
   arguments argv;
-  for (auto fd : {vm.console, vm.log})
+  for (auto fd : {vm.console, vm.log, vm.failures})
     if (fd >= 0)
       append(argv, add_fd(fd));
   append(argv, character_device("ttyS0", vm.console));
@@ -71,15 +71,26 @@ arguments consoles(const vm_description& vm) {
     append(argv, character_device("hvc" + number, fd));
     append(argv, {"-device", "virtconsole,bus=hvc.0,chardev=hvc" + number + ",nr=" + number});
   }
+  append(argv, character_device("ttyS1", vm.failures));
+  append(argv, {"-serial", "chardev:ttyS1"});
   return argv;
+}
+
+arguments vsock(const vm_description& vm) {
+  if (vm.vsock >= 0)
+    return {"-device", "vhost-vsock-pci,guest-cid=" + std::to_string(vm.cid)
+                         + ",vhostfd=" + std::to_string(vm.vsock)};
+  // No `reconnect`: QEMU would not start.
+  if (vm.vsock_device >= 0)
+    return {"-chardev", "socket,id=vsock,fd=" + std::to_string(vm.vsock_device), "-device",
+            "vhost-user-vsock-pci,chardev=vsock"};
+  return {};
 }
 
 arguments devices(const vm_description& vm) {
   arguments argv{"-device", "virtio-balloon-pci", "-device", "virtio-rng-pci",
                  "-device", "pvpanic-pci"};
-  if (vm.vsock >= 0)
-    append(argv, {"-device", "vhost-vsock-pci,guest-cid=" + std::to_string(vm.cid)
-                               + ",vhostfd=" + std::to_string(vm.vsock)});
+  append(argv, vsock(vm));
   return argv;
 }
 
@@ -149,6 +160,8 @@ public:
                           + "; use accel \"" + to_string(other) + "\""};
     return {};
   }
+
+  bool takes_vsock_device() const override { return true; }
 
   child_command command(const vm_description& vm) const override {
     arguments argv{qemu_.path};

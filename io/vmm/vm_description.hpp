@@ -37,6 +37,8 @@ struct vm_description {
   int control = -1; ///< The VMM's end of its control channel; see vmm_driver::make_endpoint.
   std::string control_path; ///< control_endpoint::path.
   int vsock = -1;           ///< A claimed /dev/vhost-vsock.
+  int vsock_device = -1;    ///< The VMM's end of a vhost-user connection to a vsock device.
+  int failures = -1;        ///< Write end: what the guest writes to ttyS1.
 };
 
 } // namespace crosvisor::io

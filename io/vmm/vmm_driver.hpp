@@ -58,6 +58,9 @@ public:
   /// Pure: see check_image() for what the images hold.
   virtual result<void> check(const vm_description& vm) const = 0;
 
+  /// Whether this program takes a vsock device of another process's (vm_description::vsock_device).
+  virtual bool takes_vsock_device() const = 0;
+
   /// A pure function: argv and the descriptors that it names. Standard output and error are left to
   /// the caller.
   virtual child_command command(const vm_description& vm) const = 0;

@@ -35,8 +35,8 @@ private:
   io::control_endpoint endpoint_;
 };
 
-/// The script has its files' descriptors in $KERNEL, $DISK0, $DISK1, …, $CONSOLE, $LOG and
-/// $CONTROL.
+/// The script has its files' descriptors in $KERNEL, $DISK0, $DISK1, …, $CONSOLE, $LOG, $CONTROL,
+/// $FAILURES and, where there is one, $VSOCK_DEVICE.
 class script_driver final : public io::vmm_driver {
 public:
   explicit script_driver(std::string script, std::string program = "/bin/bash")
@@ -56,6 +56,8 @@ public:
     return {};
   }
 
+  bool takes_vsock_device() const override { return true; }
+
   io::child_command command(const io::vm_description& vm) const override {
     io::child_command command{program_, {"bash", "-c"}, {}, -1, -1};
     std::string text;
@@ -71,6 +73,8 @@ public:
     give("CONSOLE", vm.console);
     give("LOG", vm.log);
     give("CONTROL", vm.control);
+    give("FAILURES", vm.failures);
+    give("VSOCK_DEVICE", vm.vsock_device);
     command.argv.push_back(text + "CONTROL_PATH=" + vm.control_path + "\n" + script_);
     return command;
   }

@@ -70,6 +70,7 @@ Options:
   --protected-vm    prevent host access to guest memory
   --serial          comma separated key=value pairs for setting up serial devices.
   -s, --socket      path to put the control socket.
+  --vhost-user      comma separated key=value pairs for a vhost-user frontend device.
   --vhost-vsock-fd  (DEPRECATED): Use --vsock.
   --vsock           add a vsock device.
 )";

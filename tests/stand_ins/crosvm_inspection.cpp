@@ -41,8 +41,25 @@ void add_vsock(era when, const std::string& value, std::vector<named_descriptor>
   to.push_back({"vsock", descriptor_of(keys["device"]), true});
 }
 
+/// The size matters: see the specification of the driver.
+void add_vhost_user(era when, const std::string& value, std::vector<named_descriptor>& to) {
+  auto keys = parse_key_values(when, value, {"type", "socket", "max-queue-size"});
+  if (keys["type"] != "vsock" || keys["max-queue-size"] != "256")
+    throw refused{1, "an unexpected vhost-user device: " + value};
+  to.push_back({"vhost-user", descriptor_of(keys["socket"]), true});
+}
+
 std::string name(const named_descriptor& what) {
   return what.role + " " + std::to_string(what.fd);
+}
+
+bool is_connected_stream(int fd) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+  sockaddr_storage peer{};
+  size = sizeof peer;
+  return type == SOCK_STREAM && ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
 }
 
 bool is_listening_seqpacket(int fd) {
@@ -74,6 +91,8 @@ std::string problem_of(const named_descriptor& what) {
   auto mode = ::fcntl(what.fd, F_GETFL) & O_ACCMODE;
   if (what.role == "control")
     return is_listening_seqpacket(what.fd) ? "" : "is no listening SOCK_SEQPACKET socket";
+  if (what.role == "vhost-user")
+    return is_connected_stream(what.fd) ? "" : "is no connected stream socket";
   if (what.role == "serial")
     return mode == O_WRONLY || mode == O_RDWR ? "" : "is not open for writing";
   if (what.role == "vsock")
@@ -111,6 +130,8 @@ std::vector<named_descriptor> find_descriptors(era when, const run_options& opti
       add_serial(when, value, found);
     else if (option == "--vsock")
       add_vsock(when, value, found);
+    else if (option == "--vhost-user")
+      add_vhost_user(when, value, found);
     else if (option == "--socket" && when == era::todays)
       found.push_back({"control", descriptor_of(value), false});
   }

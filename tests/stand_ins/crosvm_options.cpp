@@ -15,7 +15,7 @@ const option_table todays_options{
   {"--name", true},  {"--disable-sandbox", false}, {"--vsock", true},       {"--mem", true},
   {"--cpus", true},  {"--no-usb", false},          {"--no-balloon", false}, {"--serial", true},
   {"--block", true}, {"--initrd", true},           {"--params", true},      {"--socket", true},
-  {"--bios", true},  {"--protected-vm", false},
+  {"--bios", true},  {"--protected-vm", false},    {"--vhost-user", true},
 };
 
 const option_table options_of_2021{

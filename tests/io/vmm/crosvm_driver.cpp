@@ -23,7 +23,7 @@ namespace {
 using arguments = std::vector<std::string>;
 
 const arguments todays{"extended-status", "composite-disk",   "qcow2", "powerbtn",
-                       "balloon",         "vsock-descriptor", "name"};
+                       "balloon",         "vsock-descriptor", "vhost-user", "name"};
 const arguments of_2021{"legacy-command-line", "composite-disk", "qcow2", "balloon"};
 
 std::unique_ptr<vmm_driver> driver(arguments features) {
@@ -51,7 +51,7 @@ struct root_fixture {
 CAF_TEST(the whole command line of today) {
   auto found = driver(todays)->command(described_vm());
   CAF_CHECK_EQUAL(found.program, "/usr/bin/crosvm");
-  CAF_CHECK(found.inherited == std::vector<int>({10, 11, 12, 13, 14, 15, 16, 17}));
+  CAF_CHECK(found.inherited == std::vector<int>({10, 11, 12, 13, 14, 15, 16, 17, 18}));
   check_equal(found.argv, {"/usr/bin/crosvm",
                            "--extended-status",
                            "--log-level",
@@ -70,7 +70,7 @@ CAF_TEST(the whole command line of today) {
                            "--serial",
                            "type=file,path=/proc/self/fd/14,hardware=serial,num=1",
                            "--serial",
-                           "type=sink,hardware=serial,num=2",
+                           "type=file,path=/proc/self/fd/18,hardware=serial,num=2",
                            "--serial",
                            "type=file,path=/proc/self/fd/14,hardware=virtio-console,num=1",
                            "--serial",
@@ -103,7 +103,7 @@ CAF_TEST(the whole command line of 2021) {
                            "--serial",
                            "type=file,path=/proc/self/fd/14,hardware=serial,num=1",
                            "--serial",
-                           "type=sink,hardware=serial,num=2",
+                           "type=file,path=/proc/self/fd/18,hardware=serial,num=2",
                            "--serial",
                            "type=file,path=/proc/self/fd/14,hardware=virtio-console,num=1",
                            "--serial",
@@ -152,6 +152,17 @@ CAF_TEST(a protected VM is asked for and a VM without vsock has none) {
   auto found = driver(todays)->command(vm).argv;
   CAF_CHECK(has(found, "--protected-vm"));
   CAF_CHECK(!has(found, "--vsock"));
+}
+
+CAF_TEST(a vsock device is taken with small rings where the binary knows of such) {
+  auto vm = described_vm();
+  vm.vsock = -1;
+  vm.vsock_device = 19;
+  auto found = driver(todays)->command(vm);
+  CAF_CHECK(has(found.argv, "type=vsock,socket=/proc/self/fd/19,max-queue-size=256"));
+  CAF_CHECK_EQUAL(found.inherited.back(), 19);
+  CAF_CHECK(driver(todays)->takes_vsock_device());
+  CAF_CHECK(!driver(of_2021)->takes_vsock_device());
 }
 
 CAF_TEST(a binary without qcow2 would read one as raw and is not given any) {

@@ -23,6 +23,7 @@ inline io::vm_description described_vm() {
   vm.control = 16;
   vm.control_path = "/run/vm/crosvm.sock";
   vm.vsock = 17;
+  vm.failures = 18;
   return vm;
 }
 

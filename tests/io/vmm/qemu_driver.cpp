@@ -51,7 +51,7 @@ bool has(const arguments& all, const std::string& one) {
 CAF_TEST(the whole command line) {
   auto found = command(described_vm());
   CAF_CHECK_EQUAL(found.program, "/usr/bin/qemu-system-x86_64");
-  CAF_CHECK(found.inherited == std::vector<int>({10, 11, 12, 13, 14, 15, 16, 17}));
+  CAF_CHECK(found.inherited == std::vector<int>({10, 11, 12, 13, 14, 15, 16, 17, 18}));
   CAF_CHECK_EQUAL(found.stdout_fd, -1);
   CAF_CHECK_EQUAL(found.stderr_fd, -1);
   check_equal(
@@ -87,6 +87,8 @@ CAF_TEST(the whole command line) {
      "fd=14,set=14",
      "-add-fd",
      "fd=15,set=15",
+     "-add-fd",
+     "fd=18,set=18",
      "-chardev",
      "file,id=ttyS0,path=/dev/fdset/14,append=on",
      "-serial",
@@ -105,6 +107,10 @@ CAF_TEST(the whole command line) {
      "file,id=hvc2,path=/dev/fdset/15,append=on",
      "-device",
      "virtconsole,bus=hvc.0,chardev=hvc2,nr=2",
+     "-chardev",
+     "file,id=ttyS1,path=/dev/fdset/18,append=on",
+     "-serial",
+     "chardev:ttyS1",
      "-device",
      "virtio-balloon-pci",
      "-device",
@@ -171,6 +177,16 @@ CAF_TEST(without a vsock and without files there is none) {
   CAF_CHECK(has(values(found, "-chardev"), "null,id=ttyS0"));
   for (const auto& device : values(found, "-device"))
     CAF_CHECK(device.find("vsock") == std::string::npos);
+}
+
+CAF_TEST(a vsock device is a connected descriptor without a way to reconnect) {
+  auto vm = described_vm();
+  vm.vsock = -1;
+  vm.vsock_device = 19;
+  auto found = command(vm);
+  CAF_CHECK(has(values(found, "-chardev"), "socket,id=vsock,fd=19"));
+  CAF_CHECK(has(values(found, "-device"), "vhost-user-vsock-pci,chardev=vsock"));
+  CAF_CHECK_EQUAL(found.inherited.back(), 19);
 }
 
 CAF_TEST(a block device is named as such) {

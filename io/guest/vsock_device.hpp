@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// One VM's crosvisor-vsock: a process, and the channel to it.
+#pragma once
+
+#include "crosvisor/io/child_process.hpp"
+#include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/guest/device_channel.hpp"
+#include "crosvisor/io/result.hpp"
+#include "crosvisor/io/unique_fd.hpp"
+#include "crosvisor/messages/fwd.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace crosvisor::io {
+
+struct vsock_device_options {
+  std::string program; ///< Absolute path of crosvisor-vsock.
+  vm_cid cid = no_cid;
+  int log = -1; ///< Where it complains; borrowed for the call.
+  device_channel::opened_handler on_opened;
+  child_process::exit_callback on_exit;
+};
+
+/// Letting go of it kills the process. Made on a thread that lives as long as the process does;
+/// see child_process::start.
+class vsock_device {
+public:
+  static result<std::unique_ptr<vsock_device>> start(event_loop& loop,
+                                                     vsock_device_options options);
+
+  vsock_device(const vsock_device&) = delete;
+  vsock_device& operator=(const vsock_device&) = delete;
+  ~vsock_device();
+
+  /// The end of the vhost-user connection for the VMM to inherit. From the thread that made this,
+  /// like close_vmm_end(): once that and the VMM have closed theirs, the device ends.
+  int vmm_end() const noexcept { return vmm_end_.get(); }
+  void close_vmm_end() { vmm_end_.reset(); }
+
+  device_channel& channel() noexcept { return *channel_; }
+  const std::shared_ptr<device_channel>& shared_channel() const noexcept { return channel_; }
+  pid_t pid() const noexcept { return child_->pid(); }
+  void kill();
+
+private:
+  vsock_device(unique_fd vmm_end, std::shared_ptr<device_channel> channel,
+               std::shared_ptr<child_process> child);
+
+  unique_fd vmm_end_;
+  std::shared_ptr<device_channel> channel_;
+  std::shared_ptr<child_process> child_;
+};
+
+/// Where crosvisor-vsock is: beside this process's own program, or where it is installed; or why
+/// not.
+result<std::string> find_vsock_device();
+
+} // namespace crosvisor::io
