@@ -62,7 +62,7 @@ void linux_vmm::connect_vsock(std::uint32_t port, std::chrono::milliseconds boun
   {
     std::lock_guard lock{mutex_};
     if (phase_ == phase::running && device_)
-      return device_->channel().connect(port, bound, std::move(done));
+      return device_->channel()->connect(port, bound, std::move(done));
     if (phase_ == phase::running && kernel_cid_ != no_cid)
       return connect_kernel_vsock(host_.loop, kernel_cid_, port, bound, std::move(done));
     if (phase_ != phase::running)
@@ -137,8 +137,7 @@ void linux_vmm::connect(const vmm_driver& driver, control_endpoint endpoint,
     channel_ = std::move(made);
   }
   connected_ = true;
-  if (device_status_.kind != exit_kind::none)
-    tell_device_loss();
+  tell_device_problem();
   if (status_.kind != exit_kind::none)
     conclude();
 }
@@ -150,19 +149,21 @@ void linux_vmm::exited(exit_status status) {
 }
 
 void linux_vmm::device_exited(exit_status status) {
-  device_status_ = status;
+  device_runs_ = false;
   if (auto after = std::exchange(after_device_, nullptr))
     return after();
-  if (connected_ && status_.kind == exit_kind::none)
-    tell_device_loss();
+  // By itself it ends with its VMM's connection alone, so the VMM is ending.
+  if (status.kind == exit_kind::code && status.value == 0)
+    return;
+  device_problem_ =
+    "its vsock device ended: " + to_string(vmm_exit{status.kind, status.value, {}, {}});
+  if (connected_)
+    tell_device_problem();
 }
 
-void linux_vmm::tell_device_loss() {
-  // By itself it ends with its VMM's connection alone, so the VMM is ending.
-  auto by_itself = device_status_.kind == exit_kind::code && device_status_.value == 0;
-  if (!by_itself && callbacks_.on_fault)
-    callbacks_.on_fault("its vsock device ended: "
-                        + to_string(vmm_exit{device_status_.kind, device_status_.value, {}, {}}));
+void linux_vmm::tell_device_problem() {
+  if (!device_problem_.empty() && status_.kind == exit_kind::none)
+    callbacks_.on_fault(device_problem_);
 }
 
 void linux_vmm::conclude() {
@@ -186,7 +187,7 @@ void linux_vmm::conclude_device() {
     self->finish_log(self->vmm_log_, &self->last_words_);
     self->part_done();
   };
-  if (!device_ || device_status_.kind != exit_kind::none)
+  if (!device_runs_)
     return last();
   after_device_ = last;
   device_deadline_ = std::make_unique<boost::asio::steady_timer>(host_.loop.context());

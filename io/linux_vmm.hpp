@@ -60,16 +60,16 @@ private:
   launch_result make_resources(launch_request& request, vmm_resources& made);
   result<void> make_logs(const launch_request& request, vmm_resources& made);
   result<void> make_vsock(const launch_request& request, vmm_resources& made);
+  void start_vsock(vmm_resources& made);
   launch_result start(const vmm_driver& driver, vmm_resources& made);
   void take(const vmm_driver& driver, vmm_resources& made);
   void fail(launch_error why, const std::string& log_name);
-  void fail_after(std::unique_ptr<vsock_device> device, launch_error why, std::string log_name);
 
   // On the loop's thread.
   void connect(const vmm_driver& driver, control_endpoint endpoint, const vm_description& vm);
   void exited(exit_status status);
   void device_exited(exit_status status);
-  void tell_device_loss();
+  void tell_device_problem();
   void conclude();
   void conclude_device();
   void finish_log(std::shared_ptr<console_log>& log, std::string* tail = nullptr);
@@ -100,7 +100,8 @@ private:
   std::shared_ptr<console_log> vmm_log_;
   std::shared_ptr<console_log> failures_;
   std::string log_name_;
-  exit_status device_status_;
+  bool device_runs_ = false;
+  std::string device_problem_;         // Why it does not run, where the VMM does.
   std::function<void()> after_device_; // What waits for the device's end.
   std::unique_ptr<boost::asio::steady_timer> device_deadline_;
   exit_status status_;

@@ -49,7 +49,6 @@ void describe(const launch_request& request, const vm_file_descriptors& files, v
 void linux_vmm::launch(launch_request request) {
   launch_result failed;
   std::string log_name;
-  std::unique_ptr<vsock_device> device;
   {
     vmm_resources made;
     failed = try_launch(request, made);
@@ -59,26 +58,8 @@ void linux_vmm::launch(launch_request request) {
     request.vsock = nullptr;
     if (!failed)
       return take(*host_.driver(request.choice.vmm), made);
-    device = std::move(made.device);
   } // All that was made has gone before anybody is told.
-  if (!device)
-    return fail(std::move(*failed), log_name);
-  host_.loop.post([self = shared_from_this(), device = std::move(device), why = std::move(*failed),
-                   log_name]() mutable {
-    self->fail_after(std::move(device), std::move(why), std::move(log_name));
-  });
-}
-
-/// Once the vsock device's process has ended, too.
-void linux_vmm::fail_after(std::unique_ptr<vsock_device> device, launch_error why,
-                           std::string log_name) {
-  device->kill();
-  after_device_ = [self = shared_from_this(), why = std::move(why),
-                   log_name = std::move(log_name)]() mutable {
-    self->fail(std::move(why), log_name);
-  };
-  if (device_status_.kind != exit_kind::none)
-    std::exchange(after_device_, nullptr)();
+  fail(std::move(*failed), log_name);
 }
 
 linux_vmm::launch_result linux_vmm::try_launch(launch_request& request, vmm_resources& made) {
@@ -140,19 +121,16 @@ result<void> linux_vmm::make_vsock(const launch_request& request, vmm_resources&
   if (request.vsock || host_.vsock_program.empty()
       || !host_.driver(request.choice.vmm)->takes_vsock_device())
     return {};
-  auto device = vsock_device::start(
-    host_.loop, {host_.vsock_program, request.cid, made.vmm_log->writer(),
-                 [door = host_.door, cid = request.cid](std::uint32_t port, stream_socket socket) {
-                   if (door)
-                     door->deliver({cid, port, std::move(socket)});
-                 },
-                 [self = shared_from_this()](exit_status s) { self->device_exited(s); }});
+  auto device = vsock_device::make(
+    host_.loop, [door = host_.door, cid = request.cid](std::uint32_t port, stream_socket socket) {
+      if (door)
+        door->deliver({cid, port, std::move(socket)});
+    });
   if (!device)
     return failure{device.why().code, "vsock device: " + device.why().what};
   made.device = std::move(*device);
   if (host_.door)
-    host_.door->add(made.device->shared_channel());
-  log::debug("vm {} started vsock device pid {}", request.cid, made.device->pid());
+    host_.door->add(made.device->channel());
   return {};
 }
 
@@ -201,7 +179,22 @@ linux_vmm::launch_result linux_vmm::start(const vmm_driver& driver, vmm_resource
   }
   made.child = std::move(*child);
   log::debug("vm {} started vmm pid {}", made.vm.cid, made.child->pid());
+  start_vsock(made);
   return nullptr;
+}
+
+/// After the VMM, which thereby runs the sooner. It needs its device, so a failure is the VM's.
+void linux_vmm::start_vsock(vmm_resources& made) {
+  if (!made.device)
+    return;
+  device_runs_ = true; // Before it can be said to have ended.
+  auto started = made.device->start(
+    host_.loop, {host_.vsock_program, made.vm.cid, made.vmm_log->writer(),
+                 [self = shared_from_this()](exit_status s) { self->device_exited(s); }});
+  if (started)
+    return;
+  device_runs_ = false;
+  device_problem_ = "its vsock device: " + started.why().what;
 }
 
 void linux_vmm::take(const vmm_driver& driver, vmm_resources& made) {
@@ -210,8 +203,6 @@ void linux_vmm::take(const vmm_driver& driver, vmm_resources& made) {
   made.log->close_writer();
   made.vmm_log->close_writer();
   made.failures->close_writer();
-  if (made.device)
-    made.device->close_vmm_end();
   console_ = std::move(made.console);
   log_ = std::move(made.log);
   vmm_log_ = std::move(made.vmm_log);

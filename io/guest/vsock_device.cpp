@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/guest/vsock_device.hpp"
 
+#include "crosvisor/io/logging.hpp"
+
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,37 +44,47 @@ std::string own_folder() {
 
 } // namespace
 
-vsock_device::vsock_device(unique_fd vmm_end, std::shared_ptr<device_channel> channel,
-                           std::shared_ptr<child_process> child)
-    : vmm_end_(std::move(vmm_end)), channel_(std::move(channel)), child_(std::move(child)) {}
-
-vsock_device::~vsock_device() {
-  channel_->close();
-}
-
-void vsock_device::kill() {
-  child_->signal(SIGKILL);
-}
-
-result<std::unique_ptr<vsock_device>> vsock_device::start(event_loop& loop,
-                                                          vsock_device_options options) {
+result<std::unique_ptr<vsock_device>> vsock_device::make(event_loop& loop,
+                                                         device_channel::opened_handler on_opened) {
+  std::unique_ptr<vsock_device> made{new vsock_device};
   auto vhost_user = make_vhost_user_pair();
   if (!vhost_user)
     return vhost_user.why();
   auto service = make_device_pair();
   if (!service)
     return service.why();
-  auto child =
-    child_process::start(loop, command(options, vhost_user->first.get(), service->first.get()),
-                         std::move(options.on_exit));
-  if (!child)
-    return child.why();
-  auto channel =
-    device_channel::make(loop, std::move(service->second), std::move(options.on_opened));
+  auto channel = device_channel::make(loop, std::move(service->second), std::move(on_opened));
   if (!channel)
     return channel.why();
-  return std::unique_ptr<vsock_device>{
-    new vsock_device{std::move(vhost_user->second), std::move(*channel), std::move(*child)}};
+  made->vmm_end_ = std::move(vhost_user->second);
+  made->device_end_ = std::move(vhost_user->first);
+  made->device_channel_end_ = std::move(service->first);
+  made->channel_ = std::move(*channel);
+  return made;
+}
+
+vsock_device::~vsock_device() {
+  if (channel_)
+    channel_->close();
+}
+
+result<void> vsock_device::start(event_loop& loop, vsock_device_options options) {
+  auto child =
+    child_process::start(loop, command(options, device_end_.get(), device_channel_end_.get()),
+                         std::move(options.on_exit));
+  vmm_end_.reset();
+  device_end_.reset();
+  device_channel_end_.reset();
+  if (!child)
+    return child.why();
+  child_ = std::move(*child);
+  log::debug("vm {} started vsock device pid {}", options.cid, child_->pid());
+  return {};
+}
+
+void vsock_device::kill() {
+  if (child_)
+    child_->signal(SIGKILL);
 }
 
 result<std::string> find_vsock_device() {

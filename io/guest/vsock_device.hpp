@@ -19,36 +19,38 @@ struct vsock_device_options {
   std::string program; ///< Absolute path of crosvisor-vsock.
   vm_cid cid = no_cid;
   int log = -1; ///< Where it complains; borrowed for the call.
-  device_channel::opened_handler on_opened;
   child_process::exit_callback on_exit;
 };
 
-/// Letting go of it kills the process. Made on a thread that lives as long as the process does;
-/// see child_process::start.
+/// Letting go of it kills the process.
 class vsock_device {
 public:
-  static result<std::unique_ptr<vsock_device>> start(event_loop& loop,
-                                                     vsock_device_options options);
+  /// Its sockets, before there is a process: what the VMM says waits in them, so that the VMM need
+  /// not wait for the device to be started.
+  static result<std::unique_ptr<vsock_device>> make(event_loop& loop,
+                                                    device_channel::opened_handler on_opened);
 
   vsock_device(const vsock_device&) = delete;
   vsock_device& operator=(const vsock_device&) = delete;
   ~vsock_device();
 
   /// The end of the vhost-user connection for the VMM to inherit. From the thread that made this,
-  /// like close_vmm_end(): once that and the VMM have closed theirs, the device ends.
+  /// like start(), which closes it: once the VMM has closed its own, the device ends.
   int vmm_end() const noexcept { return vmm_end_.get(); }
-  void close_vmm_end() { vmm_end_.reset(); }
 
-  device_channel& channel() noexcept { return *channel_; }
-  const std::shared_ptr<device_channel>& shared_channel() const noexcept { return channel_; }
-  pid_t pid() const noexcept { return child_->pid(); }
+  /// Starts the process, once the VMM runs; see child_process::start. On a thread that lives as
+  /// long as the process does.
+  result<void> start(event_loop& loop, vsock_device_options options);
+
+  const std::shared_ptr<device_channel>& channel() const noexcept { return channel_; }
   void kill();
 
 private:
-  vsock_device(unique_fd vmm_end, std::shared_ptr<device_channel> channel,
-               std::shared_ptr<child_process> child);
+  vsock_device() = default;
 
   unique_fd vmm_end_;
+  unique_fd device_end_;
+  unique_fd device_channel_end_;
   std::shared_ptr<device_channel> channel_;
   std::shared_ptr<child_process> child_;
 };

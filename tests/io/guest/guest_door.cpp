@@ -25,10 +25,14 @@ using namespace crosvisor::tests;
 
 namespace {
 
+/// Each test has names of its own: a loop that ends on its own thread closes its sockets later.
+int test_number = 0;
+
 sockaddr_un address_of(std::uint32_t port, socklen_t& length) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  auto name = "crosvisor-test-" + std::to_string(::getpid()) + '-' + std::to_string(port);
+  auto name = "crosvisor-test-" + std::to_string(::getpid()) + '-' + std::to_string(test_number)
+              + '-' + std::to_string(port);
   std::memcpy(address.sun_path + 1, name.data(), name.size());
   length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   return address;
@@ -77,6 +81,8 @@ struct fixture {
               return fd < 0 ? -errno : fd;
             }};
   }
+
+  fixture() { ++test_number; }
 
   void open() {
     door->open({[this](guest_connection c) { connections.put(std::move(c)); },

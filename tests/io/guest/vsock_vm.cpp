@@ -151,13 +151,17 @@ CAF_TEST(a VMM that can not be started takes its device with it) {
   check_nothing_left();
 }
 
-CAF_TEST(a device that is not there starts nothing) {
-  open("exit 0", "/nowhere/crosvisor-vsock");
+CAF_TEST(a device that is not there is a fault of the VM) {
+  open("read line <&$CONTROL", "/nowhere/crosvisor-vsock");
   launch();
-  auto told = reports.wait(1);
-  CAF_CHECK_EQUAL(told[0].what, "failed");
-  CAF_CHECK_EQUAL(told[0].words, "vsock device: \"/nowhere/crosvisor-vsock\" can't be executed: No "
-                                 "such file or directory");
+  auto told = reports.wait(2);
+  CAF_REQUIRE_EQUAL(told.size(), 2u);
+  CAF_CHECK_EQUAL(told[1].what, "fault");
+  CAF_CHECK_EQUAL(told[1].words,
+                  "its vsock device: \"/nowhere/crosvisor-vsock\" can't be executed: "
+                  "No such file or directory");
+  vmm->kill();
+  CAF_CHECK_EQUAL(std::string{nth(3).what}, "exit");
   check_nothing_left();
 }
 
