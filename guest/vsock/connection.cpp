@@ -130,9 +130,8 @@ std::uint32_t connection::send_requested() {
   for (auto round = 0; sent_ < target_; ++round) {
     if (round == most_rounds)
       return EPOLLOUT;
-    auto piece = shared_pattern().at(sent_);
-    auto size = std::min<std::uint64_t>(piece.size(), target_ - sent_);
-    auto written = ::write(fd_, piece.data(), static_cast<std::size_t>(size));
+    auto size = static_cast<std::size_t>(std::min<std::uint64_t>(pattern::chunk, target_ - sent_));
+    auto written = ::write(fd_, shared_pattern().at(sent_).data(), size);
     if (written < 0)
       return wait_for(EPOLLOUT);
     sent_ += static_cast<std::uint64_t>(written);

@@ -29,6 +29,9 @@ public:
   static constexpr std::size_t words = 8191;
   static constexpr std::size_t period = words * sizeof(std::uint64_t);
 
+  /// What is sent at once: whole packets of 64 KiB. Each piece is longer.
+  static constexpr std::size_t chunk = 131072;
+
   pattern() {
     for (std::size_t i = 0; i < std::size(words_); ++i)
       words_[i] = (i % words + 1) * 0x9E3779B97F4A7C15;

@@ -69,9 +69,8 @@ bool copy(int from, int to) {
 
 bool send_pattern(int fd, std::uint64_t bytes) {
   for (std::uint64_t sent = 0; sent < bytes;) {
-    auto piece = shared_pattern().at(sent);
-    auto size = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), bytes - sent));
-    if (!write_all(fd, piece.data(), size))
+    auto size = static_cast<std::size_t>(std::min<std::uint64_t>(pattern::chunk, bytes - sent));
+    if (!write_all(fd, shared_pattern().at(sent).data(), size))
       return false;
     sent += size;
   }
