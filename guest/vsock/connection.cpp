@@ -21,7 +21,7 @@ namespace {
 // Of one step, so that no connection keeps the others waiting.
 constexpr int most_rounds = 8;
 constexpr std::size_t echo_chunk = 32768;
-constexpr int reset_bound = 100; // milliseconds
+constexpr int reset_tries = 5;
 
 char buffer[262144];
 
@@ -144,10 +144,20 @@ std::uint32_t connection::step_resetter() {
   if (::read(fd_, buffer, 4096) < 0)
     return wait_for(EPOLLIN);
   // Linux makes no reset of a close: it asks the host to close as well. What it does answer with a
-  // reset, at once, is data beyond the room that it has promised (6.1; later kernels drop those).
-  shrink_buffer(fd_);
-  pollfd broken{fd_, POLLRDHUP, 0};
-  ::poll(&broken, 1, reset_bound);
+  // reset, at once, is data for which it has no room. So take back what was promised, while the
+  // host sends; where it did not just then, let it go on and try again.
+  auto broken = [this](int milliseconds) {
+    pollfd ended{fd_, POLLRDHUP, 0};
+    return ::poll(&ended, 1, milliseconds) > 0;
+  };
+  for (auto tries = 0; tries < reset_tries; ++tries) {
+    resize_buffer(fd_, 1);
+    if (broken(20))
+      break;
+    resize_buffer(fd_, resetter_buffer);
+    if (broken(2))
+      break;
+  }
   return over;
 }
 

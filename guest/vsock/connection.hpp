@@ -21,6 +21,9 @@ enum class role : std::uint8_t {
   resetter, ///< Reads a little, then breaks the connection while the rest is on its way.
 };
 
+/// What a connection to a resetter may hold unread: more than it takes in the end.
+inline constexpr std::uint64_t resetter_buffer = 16u << 20;
+
 /// By its name; `none` for others.
 role parse_role(std::string_view name);
 

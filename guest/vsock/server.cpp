@@ -17,8 +17,7 @@ bool server::listen(role what, std::uint32_t port) {
     errno = ENOSPC;
     return false;
   }
-  // A resetter wants more on its way than it takes in the end.
-  auto fd = listen_on(port, what == role::resetter ? 16u << 20 : 0);
+  auto fd = listen_on(port, what == role::resetter ? resetter_buffer : 0);
   if (fd < 0)
     return false;
   listeners_[listener_count_++] = {what, fd};

@@ -42,13 +42,6 @@ int connect_socket(int fd, std::uint32_t port) {
   return fd;
 }
 
-void set_buffer(int fd, std::uint64_t bytes) {
-  // What is asked for is cut to these bounds; the kernel's own are 128 bytes and 256 KiB.
-  for (auto option :
-       {SO_VM_SOCKETS_BUFFER_MIN_SIZE, SO_VM_SOCKETS_BUFFER_MAX_SIZE, SO_VM_SOCKETS_BUFFER_SIZE})
-    ::setsockopt(fd, AF_VSOCK, option, &bytes, sizeof bytes);
-}
-
 } // namespace
 
 int connect_to_host(std::uint32_t port) {
@@ -64,15 +57,18 @@ int listen_on(std::uint32_t port, std::uint64_t buffer) {
   if (fd < 0)
     return -1;
   if (buffer != 0)
-    set_buffer(fd, buffer);
+    resize_buffer(fd, buffer);
   auto any = address_of(VMADDR_CID_ANY, port);
   if (::bind(fd, reinterpret_cast<sockaddr*>(&any), sizeof any) != 0 || ::listen(fd, 1024) != 0)
     return close_with_errno(fd);
   return fd;
 }
 
-void shrink_buffer(int connection) {
-  set_buffer(connection, 1);
+void resize_buffer(int connection, std::uint64_t bytes) {
+  // What is asked for is cut to these bounds; the kernel's own are 128 bytes and 256 KiB.
+  for (auto option :
+       {SO_VM_SOCKETS_BUFFER_MIN_SIZE, SO_VM_SOCKETS_BUFFER_MAX_SIZE, SO_VM_SOCKETS_BUFFER_SIZE})
+    ::setsockopt(connection, AF_VSOCK, option, &bytes, sizeof bytes);
 }
 
 void raise_descriptor_limit() {

@@ -16,8 +16,8 @@ int begin_connecting(std::uint32_t port);
 /// kernel's own choice.
 int listen_on(std::uint32_t port, std::uint64_t buffer = 0);
 
-/// Makes the buffer of a connection so small that what the host has on its way doesn't fit.
-void shrink_buffer(int connection);
+/// Changes how many bytes a connection may hold unread; the host is told at once.
+void resize_buffer(int connection, std::uint64_t bytes);
 
 /// How many descriptors a program here may have.
 inline constexpr int most_descriptors = 4096;
