@@ -161,9 +161,10 @@ int flood_command(arguments given) {
     return usage_error;
   raise_descriptor_limit();
   auto begun = 0;
-  for (std::uint64_t i = 0; i < count.value; ++i)
+  for (std::uint64_t i = 0; i < count.value; ++i) {
     if (auto fd = begin_connecting(static_cast<std::uint32_t>(port.value)); fd >= 0)
       connecting[begun++] = {fd, POLLOUT, 0};
+  }
   ::dprintf(STDOUT_FILENO, "vsock: %d of %d connections made\n", count_connections(begun),
             static_cast<int>(count.value));
   return 0;

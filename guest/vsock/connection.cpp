@@ -99,12 +99,14 @@ std::uint32_t connection::step_sink() {
 }
 
 std::uint32_t connection::step_source() {
-  if (!known_)
+  if (!known_) {
     if (auto events = read_request(); events != 0)
       return events;
-  if (!ended_)
+  }
+  if (!ended_) {
     if (auto events = send_requested(); events != 0)
       return events;
+  }
   // A close before the host's end would cut short what it has not read yet.
   auto got = ::read(fd_, buffer, sizeof buffer);
   return got > 0 ? std::uint32_t{EPOLLIN} : got == 0 ? over : wait_for(EPOLLIN);

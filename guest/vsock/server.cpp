@@ -34,13 +34,15 @@ void server::run() {
     for (auto i = 0; i < count; ++i) {
       auto fd = events[i].data.fd;
       const listener* from = nullptr;
-      for (auto at = 0; at < listener_count_; ++at)
+      for (auto at = 0; at < listener_count_; ++at) {
         if (listeners_[at].fd == fd)
           from = &listeners_[at];
-      if (from != nullptr)
+      }
+      if (from != nullptr) {
         accept_all(*from);
-      else
+      } else {
         advance(fd, events[i].events);
+      }
     }
   }
 }

@@ -25,9 +25,10 @@ std::size_t character_size(std::string_view text) {
   if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F)
       || (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F))
     return 0;
-  for (std::size_t i = 1; i < size; ++i)
+  for (std::size_t i = 1; i < size; ++i) {
     if ((byte(i) & 0xC0) != 0x80)
       return 0;
+  }
   return size;
 }
 
@@ -69,11 +70,12 @@ void status_line::add_text(std::string_view key, std::string_view value) {
     char escape[8];
     auto size = character_size(value);
     auto whole = std::string_view{value.data(), size};
-    if (size == 0)
+    if (size == 0) {
       whole = "\\ufffd";
-    else if (size == 1 && !is_plain(value[0]))
+    } else if (size == 1 && !is_plain(value[0])) {
       whole = {escape, static_cast<std::size_t>(
                          std::snprintf(escape, sizeof escape, "\\u%04x", unsigned(value[0])))};
+    }
     if (!put(whole))
       break;
     value.remove_prefix(size == 0 ? 1 : size);

@@ -23,9 +23,9 @@ namespace {
 
 ssize_t read_some(int fd, void* data, std::size_t size) {
   ssize_t got;
-  do
+  do {
     got = ::read(fd, data, size);
-  while (got < 0 && errno == EINTR);
+  } while (got < 0 && errno == EINTR);
   return got;
 }
 
@@ -33,6 +33,26 @@ long now() {
   timespec time;
   ::clock_gettime(CLOCK_MONOTONIC, &time);
   return time.tv_sec * 1000 + time.tv_nsec / 1'000'000;
+}
+
+/// @returns 0 or an errno value.
+int spawn(pid_t& child, char* const* arguments, int output) {
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  ::posix_spawn_file_actions_init(&files);
+  ::posix_spawnattr_init(&attributes);
+  if (output >= 0)
+    ::posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
+  // We ignore it, and a program inherits that.
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGPIPE);
+  ::posix_spawnattr_setsigdefault(&attributes, &defaults);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  auto error = ::posix_spawnp(&child, arguments[0], &files, &attributes, arguments, environ);
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&files);
+  return error;
 }
 
 } // namespace
@@ -94,21 +114,8 @@ bool close_and_wait(int fd, int bound) {
 }
 
 int run_program(char* const* arguments, int output) {
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-  ::posix_spawn_file_actions_init(&files);
-  ::posix_spawnattr_init(&attributes);
-  if (output >= 0)
-    ::posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
-  // We ignore it, and a program inherits that.
-  sigset_t defaults;
-  sigemptyset(&defaults);
-  sigaddset(&defaults, SIGPIPE);
-  ::posix_spawnattr_setsigdefault(&attributes, &defaults);
-  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   pid_t child;
-  auto error = ::posix_spawnp(&child, arguments[0], &files, &attributes, arguments, environ);
-  if (error != 0) {
+  if (auto error = spawn(child, arguments, output); error != 0) {
     ::dprintf(STDERR_FILENO, "vsock: %s: %s\n", arguments[0], std::strerror(error));
     return 127;
   }
