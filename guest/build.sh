@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes the demo guest from Debian's packages: kernel, initramfs, disk, config.
+# Makes the demo guest from Debian's packages and our own program that speaks
+# vsock: kernel, initramfs, disk, configurations.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -28,9 +29,10 @@ usage: guest/build.sh [--out DIR] [--debs DIR] [--update]
                       [--kernel FILE.deb --busybox FILE.deb]
 
 Makes in DIR (build/guest): vmlinux, initramfs.cpio, disk.raw, and the VM
-configurations demo.json and tick.json (which runs until it is stopped).
+configurations demo.json, tick.json (which runs until it is stopped), serve.json
+(which serves vsock ports until then) and exit.json (whose payload exits 7).
 Does nothing when they are there already, made from the same packages by the
-same sources. Needs no root, mounts nothing.
+same sources and compiler. Needs no root, mounts nothing.
 
   --out DIR           where the guest goes
   --debs DIR          where downloaded packages are kept (OUT/debs)
@@ -235,6 +237,18 @@ dependencies() { # MODULE_FILE
   tr '\0' '\n' <"$work/modinfo" | sed -n 's/^depends=//p' | tr ',' ' '
 }
 
+# -- program -------------------------------------------------------------------
+
+# Linked by gcc, and not by g++, it has nothing of C++'s own library.
+build_program() { # OUTPUT
+  local options=(
+    -std=c++20 -Os -static -fno-exceptions -fno-rtti -fno-threadsafe-statics
+    -ffunction-sections "-Wl,--gc-sections,--build-id=none"
+  )
+  (cd "$here/vsock" && gcc "${options[@]}" ./*.cpp -o "$1")
+  strip "$1"
+}
+
 # -- image ---------------------------------------------------------------------
 
 build_initramfs() { # KERNEL_TREE BUSYBOX_TREE OUTPUT
@@ -249,6 +263,7 @@ build_initramfs() { # KERNEL_TREE BUSYBOX_TREE OUTPUT
   [ "$busybox" ] || die "the busybox package has no busybox"
   cp "$busybox" "$tree/bin/busybox"
   cp "$here/init" "$tree/init"
+  build_program "$tree/bin/vsock"
 
   find_modules "${kernel_modules[@]}"
   for name in "${modules[@]}"; do
@@ -257,7 +272,7 @@ build_initramfs() { # KERNEL_TREE BUSYBOX_TREE OUTPUT
   printf '%s\n' "${module_order[@]}" >"$tree/lib/modules/order"
 
   find "$tree" -type f -exec chmod 644 {} +
-  chmod 755 "$tree/bin/busybox" "$tree/init"
+  chmod 755 "$tree/bin/busybox" "$tree/bin/vsock" "$tree/init"
   find "$tree" -exec touch -h -d @0 {} +
   (cd "$tree" && find . | sort |
     cpio -o -H newc --quiet --reproducible -R +0:+0) >"$3"
@@ -280,15 +295,23 @@ write_demo() { # DIRECTORY
   ]
 }
 END
-  sed 's/"demo"/"tick"/; s/demo=poweroff/demo=tick/' "$1/demo.json" \
-    >"$1/tick.json"
+  write_variant "$1" tick tick
+  write_variant "$1" serve serve
+  write_variant "$1" exit exit:7
 }
 
-readonly products=(vmlinux initramfs.cpio disk.raw demo.json tick.json)
+write_variant() { # DIRECTORY NAME ACTION
+  sed "s/\"demo\"/\"$2\"/; s/demo=poweroff/demo=$3/" "$1/demo.json" \
+    >"$1/$2.json"
+}
+
+readonly products=(
+  vmlinux initramfs.cpio disk.raw demo.json tick.json serve.json exit.json
+)
 
 build() {
   local began=$SECONDS new=$work/new file
-  for file in cpio dpkg-deb objcopy strip xz; do
+  for file in cpio dpkg-deb g++ objcopy strip xz; do
     need "$file"
   done
   say "building from $(basename "$kernel_deb")"
@@ -330,7 +353,11 @@ inputs_hash() {
     else
       sha256sum "$kernel_deb" "$busybox_deb" | cut -d' ' -f1
     fi
-    sha256sum "$here/build.sh" "$here/init" | cut -d' ' -f1
+    sha256sum "$here/build.sh" "$here/init" "$here/vsock"/* | cut -d' ' -f1
+    if command -v gcc >/dev/null; then
+      gcc -dumpfullversion
+      sha256sum <"$(gcc -print-file-name=libc.a)"
+    fi
   } | sha256sum | cut -d' ' -f1
 }
 

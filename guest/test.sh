@@ -37,7 +37,9 @@ output=$(build "$work/one" 2>&1)
 [ "$(inode "$work/one/vmlinux")" = "$before" ] || fail "vmlinux was replaced"
 
 # A build that is killed leaves nothing that passes for a guest, and the next
-# one, elsewhere in time and habits, makes the same bytes.
+# one, of sources that lie elsewhere, in other habits, makes the same bytes.
+mkdir -p "$work/elsewhere/of another name"
+cp -r "$here" "$work/elsewhere/of another name/guest"
 setsid "$here/build.sh" --out "$work/two" --kernel "$kernel" \
   --busybox "$busybox" &
 killed=$!
@@ -51,7 +53,8 @@ wait "$killed" 2>/dev/null || true
 (
   umask 077
   cd /
-  TZ=Asia/Tokyo build "$work/two"
+  TZ=Asia/Tokyo "$work/elsewhere/of another name/guest/build.sh" \
+    --out "$work/two" --kernel "$kernel" --busybox "$busybox"
 )
 [ "$(products "$work/one")" = "$(products "$work/two")" ] ||
   fail "two builds differ: $(products "$work/one"; products "$work/two")"

@@ -3,12 +3,13 @@
 # Installs what the project needs on Debian: only what is missing, else nothing.
 set -euo pipefail
 
-# The one list of packages, by what they are for. "guest" unpacks Debian's kernel.
+# The one list of packages, by what they are for. "guest" unpacks Debian's kernel
+# and compiles what the guest runs.
 declare -rA packages_for=(
   [build]="g++ cmake ninja-build ccache pkg-config libcaf-dev libboost-dev
     libboost-filesystem-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
     libsystemd-dev libssl-dev"
-  [guest]="binutils cpio lz4 xz-utils zstd"
+  [guest]="binutils cpio g++ lz4 xz-utils zstd"
   [run]="qemu-system-x86 qemu-utils"
   [bench]="libbenchmark-dev"
   [lint]="clang-format clang-tidy shellcheck"
