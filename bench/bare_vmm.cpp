@@ -95,9 +95,11 @@ bare_vmm::bare_vmm(const io::vmm_driver& driver, const vm_config& config, accel_
 void bare_vmm::make_pipes(io::vm_description& vm) {
   make_pipe(console_in_, console_out_);
   make_pipe(log_in_, log_out_);
+  make_pipe(failures_in_, failures_out_);
   make_pipe(output_in_, output_out_);
   vm.console = console_out_.get();
   vm.log = log_out_.get();
+  vm.failures = failures_out_.get();
   vm.control = control_.vmm.get();
 }
 

@@ -57,6 +57,7 @@ private:
   io::control_endpoint control_;
   io::unique_fd console_in_, console_out_;
   io::unique_fd log_in_, log_out_;
+  io::unique_fd failures_in_, failures_out_;
   io::unique_fd output_in_, output_out_;
   io::child_command command_;
   process child_;
