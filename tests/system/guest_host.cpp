@@ -22,6 +22,7 @@ void guest_host::start(io::log_bounds logs) {
   options.state_dir = scratch_ / "state";
   options.logs = logs;
   options.raise_descriptor_limit = false;
+  options.vsock_device_path = CROSVISOR_VSOCK_PROGRAM;
   auto made = io::make_linux_backend(options);
   if (!made)
     CAF_FAIL(made.why().what);

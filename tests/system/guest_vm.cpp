@@ -92,6 +92,15 @@ void guest_vm::begin_start() {
   caf::anon_send(vm_, start_atom::value);
 }
 
+guest_stream guest_vm::connect(std::uint32_t port) {
+  return guest_stream{
+    demand<vsock_socket>(caf::connect_atom::value, port, caf::timespan{step_bound})};
+}
+
+guest_stream guest_vm::open_output() {
+  return guest_stream{demand<passed_fd>(caf::open_atom::value, output_atom::value)};
+}
+
 vm_event guest_vm::await(vm_event_kind kind, caf::timespan bound) {
   auto deadline = std::chrono::steady_clock::now() + bound;
   for (;;) {

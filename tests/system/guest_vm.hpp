@@ -4,6 +4,7 @@
 
 #include "crosvisor/io/descriptor_set.hpp"
 #include "crosvisor/tests/system/guest_host.hpp"
+#include "crosvisor/tests/system/guest_stream.hpp"
 #include "crosvisor/tests/system/output_pipe.hpp"
 
 #include <caf/scoped_actor.hpp>
@@ -75,6 +76,10 @@ public:
   void start();
   /// Only asks for it.
   void begin_start();
+  /// A connection to a port of the guest's.
+  guest_stream connect(std::uint32_t port);
+  /// Its payload's output.
+  guest_stream open_output();
   vm_info state() { return demand<vm_info>(caf::get_atom::value, state_atom::value); }
 
   /// The next event of that kind, whatever comes before it.
