@@ -32,7 +32,7 @@ private:
   explicit poller(unique_fd fd) : fd_(std::move(fd)) {}
 
   unique_fd fd_;
-  std::array<epoll_event, 64> events_;
+  std::array<epoll_event, 64> events_{};
 };
 
 } // namespace crosvisor::io::vsock
