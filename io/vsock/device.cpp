@@ -30,6 +30,7 @@ result<std::unique_ptr<device>> device::make(device_plan plan) {
 
 device::device(device_plan plan, poller poll)
   : clock_(plan.clock),
+    last_flush_(plan.last_flush),
     vmm_(std::move(plan.vmm)),
     poll_(std::move(poll)),
     log_(plan.clock, std::move(plan.sink)),
@@ -169,7 +170,7 @@ void device::last_scan() {
     for (auto rounds = 0; rounds < 128; ++rounds)
       if (board_.take_packets(*tx) != ring_outcome::more)
         break;
-  board_.flush_hosts(last_flush);
+  board_.flush_hosts(last_flush_);
 }
 
 void device::finish(device_state how, std::string_view why) {

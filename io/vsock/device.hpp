@@ -20,6 +20,8 @@ struct device_plan {
   unique_fd vmm;               ///< AF_UNIX SOCK_STREAM, to the VMM: vhost-user.
   unique_fd service;           ///< AF_UNIX SOCK_SEQPACKET, to the service: service_protocol.hpp.
   clock_function clock = [] { return std::chrono::steady_clock::now(); };
+  /// How long hosts have at the end, and when the VM stops, to take what the guest had sent.
+  std::chrono::milliseconds last_flush{500};
   /// Gets lines for the operator.
   std::function<void(std::string_view)> sink = [](std::string_view) {};
 };
@@ -30,9 +32,6 @@ enum class device_state { running, ended, failed };
 /// Not movable, since its parts know each other.
 class device {
 public:
-  /// How long hosts have at the end, and when the VM stops, to take what the guest had sent.
-  static constexpr std::chrono::milliseconds last_flush{500};
-
   static result<std::unique_ptr<device>> make(device_plan plan);
   device(const device&) = delete;
   device& operator=(const device&) = delete;
@@ -58,6 +57,7 @@ private:
   void finish(device_state how, std::string_view why = {});
 
   clock_function clock_;
+  std::chrono::milliseconds last_flush_;
   unique_fd vmm_;
   poller poll_;
   report log_;

@@ -52,8 +52,9 @@ front_end::front_end(std::uint16_t ring_size)
 
 front_end::~front_end() = default;
 
-void front_end::make_device() {
+void front_end::make_device(std::chrono::milliseconds last_flush) {
   device_plan plan;
+  plan.last_flush = last_flush;
   plan.guest_cid = test_cid;
   plan.vmm = std::move(vmm_peer);
   plan.service = std::move(service_peer);

@@ -37,7 +37,7 @@ public:
   ~front_end();
 
   /// Makes the device in this process.
-  void make_device();
+  void make_device(std::chrono::milliseconds last_flush = std::chrono::milliseconds{500});
   /// Device ends of the sockets, for a process of its own.
   io::unique_fd vmm_peer, service_peer;
 
