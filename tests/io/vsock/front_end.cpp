@@ -312,6 +312,9 @@ guest_packet front_end::take_packet() {
     return {};
   auto [head, written] = rx.take_used();
   guest_packet got;
+  // A fuzz target may have overwritten the ring.
+  if (head >= rx.size || written < 44 || written > buffer_length_ || buffers_ == 0)
+    return got;
   auto* at = memory.at(buffer_at_[head]);
   packet_header_bytes bytes;
   std::memcpy(bytes.data(), at, bytes.size());
@@ -325,7 +328,7 @@ guest_packet front_end::take_packet() {
 
 guest_packet front_end::packet() {
   if (made) {
-    for (auto turns = 0; turns < 4 && !rx.has_used(); ++turns)
+    for (auto turns = 0; turns < 40 && !rx.has_used(); ++turns)
       turn();
   } else {
     // Call by call, until there is one.
