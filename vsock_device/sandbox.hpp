@@ -11,12 +11,12 @@ namespace crosvisor::vsock_device {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool filters_system_calls = false;
 #elif defined(__has_feature)
-#  if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)                          \
-    || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)                            \
+  || __has_feature(memory_sanitizer)
 inline constexpr bool filters_system_calls = false;
-#  else
+#else
 inline constexpr bool filters_system_calls = true;
-#  endif
+#endif
 #else
 inline constexpr bool filters_system_calls = true;
 #endif

@@ -48,8 +48,10 @@ public:
 
   /// @param window bytes that are held for the host at most, and so the guest's credit.
   connection(connection_key key, connection_phase phase, std::uint32_t window)
-    : key_(key), phase_(phase), owes_response_(phase == connection_phase::established),
-      from_guest_(window) {}
+      : key_(key),
+        phase_(phase),
+        owes_response_(phase == connection_phase::established),
+        from_guest_(window) {}
 
   connection_key key() const noexcept { return key_; }
   connection_phase phase() const noexcept { return phase_; }
@@ -112,9 +114,9 @@ public:
   bool end_passed_on = false; ///< shutdown(SHUT_WR) was called.
   bool queued = false;        ///< It waits for its turn to send.
   bool large_window = false;
-  std::uint32_t request_id = 0;   ///< The service's, while it waits for an answer; else 0.
-  time_point deadline = never;    ///< The wait for the guest's answer, or for its end.
-  time_point ask_again = never;   ///< When to repeat CREDIT_REQUEST.
+  std::uint32_t request_id = 0; ///< The service's, while it waits for an answer; else 0.
+  time_point deadline = never;  ///< The wait for the guest's answer, or for its end.
+  time_point ask_again = never; ///< When to repeat CREDIT_REQUEST.
 
 private:
   verdict receive_data(std::uint32_t length) noexcept;

@@ -51,7 +51,7 @@ class receive_credit {
 public:
   /// @param window bytes that this end can hold for the connection.
   explicit receive_credit(std::uint32_t window = 0, std::uint32_t first = 0)
-    : window_(window), received_(first), forwarded_(first), announced_(first) {}
+      : window_(window), received_(first), forwarded_(first), announced_(first) {}
 
   std::uint32_t window() const noexcept { return window_; }
   std::uint32_t forwarded() const noexcept { return forwarded_; }

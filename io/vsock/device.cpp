@@ -29,14 +29,14 @@ result<std::unique_ptr<device>> device::make(device_plan plan) {
 }
 
 device::device(device_plan plan, poller poll)
-  : clock_(plan.clock),
-    last_flush_(plan.last_flush),
-    vmm_(std::move(plan.vmm)),
-    poll_(std::move(poll)),
-    log_(plan.clock, std::move(plan.sink)),
-    service_(std::move(plan.service)),
-    backend_(plan.guest_cid, poll_, log_, [this] { last_scan(); }),
-    board_(plan.guest_cid, poll_, service_, log_) {
+    : clock_(plan.clock),
+      last_flush_(plan.last_flush),
+      vmm_(std::move(plan.vmm)),
+      poll_(std::move(poll)),
+      log_(plan.clock, std::move(plan.sink)),
+      service_(std::move(plan.service)),
+      backend_(plan.guest_cid, poll_, log_, [this] { last_scan(); }),
+      board_(plan.guest_cid, poll_, service_, log_) {
   board_.set_time(clock_());
 }
 

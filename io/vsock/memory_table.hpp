@@ -52,7 +52,7 @@ private:
   public:
     mapping(const memory_region& region, std::byte* base) : region_(region), base_(base) {}
     mapping(mapping&& other) noexcept
-      : region_(other.region_), base_(std::exchange(other.base_, nullptr)) {}
+        : region_(other.region_), base_(std::exchange(other.base_, nullptr)) {}
     mapping& operator=(mapping&& other) noexcept {
       std::swap(region_, other.region_);
       std::swap(base_, other.base_);

@@ -14,8 +14,8 @@
 
 namespace crosvisor::io::vsock {
 
-/// Waits for many descriptors. It owns none: remove() one before closing it, as the VMM may hold the
-/// same file open.
+/// Waits for many descriptors. It owns none: remove() one before closing it, as the VMM may hold
+/// the same file open.
 class poller {
 public:
   static result<poller> make();

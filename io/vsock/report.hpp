@@ -20,7 +20,7 @@ public:
 
   /// @param sink gets each line without its end.
   report(clock_function clock, std::function<void(std::string_view)> sink)
-    : clock_(std::move(clock)), sink_(std::move(sink)) {}
+      : clock_(std::move(clock)), sink_(std::move(sink)) {}
 
   /// Subject verb object; what others have sent in it is numbers alone.
   void line(std::string_view text);

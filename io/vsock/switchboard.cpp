@@ -168,8 +168,8 @@ void switchboard::flush_hosts(std::chrono::milliseconds limit) {
       if (which.host && !which.backlog.empty())
         full.push_back({which.host.get(), POLLOUT, 0});
     });
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      end - std::chrono::steady_clock::now());
+    auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (full.empty() || left.count() <= 0)
       return;
     ::poll(full.data(), full.size(), static_cast<int>(left.count()));

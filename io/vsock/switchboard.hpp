@@ -22,10 +22,10 @@ namespace crosvisor::io::vsock {
 
 /// How a look at a ring ended.
 enum class ring_outcome : std::uint8_t {
-  idle,      ///< Nothing more to do.
-  more,      ///< Others' turn; come back.
-  waiting,   ///< No receive buffers; or, of packets, too many answers wait for those.
-  broken,    ///< The guest broke the ring.
+  idle,    ///< Nothing more to do.
+  more,    ///< Others' turn; come back.
+  waiting, ///< No receive buffers; or, of packets, too many answers wait for those.
+  broken,  ///< The guest broke the ring.
 };
 
 /// Carries streams. A round is: take_packets(), send_packets(); in between the host's events, the
@@ -51,7 +51,7 @@ public:
   static constexpr std::size_t port_limit = 65536;
 
   switchboard(std::uint64_t guest_cid, poller& poll, service_channel& service, report& log)
-    : guest_cid_(guest_cid), poll_(poll), service_(service), log_(log) {}
+      : guest_cid_(guest_cid), poll_(poll), service_(service), log_(log) {}
   ~switchboard() { close_all(); }
   switchboard(const switchboard&) = delete;
   switchboard& operator=(const switchboard&) = delete;
@@ -150,7 +150,7 @@ private:
   std::uint32_t next_host_port_ = 1u << 30;
   std::deque<packet_header> replies_;
   payload_batch batch_;
-  std::vector<iovec> pieces_;       // Of the chains in hand.
+  std::vector<iovec> pieces_; // Of the chains in hand.
   std::vector<buffer_chain> chains_;
   std::vector<iovec> payload_;
   unsigned short_buffers_ = 0;

@@ -79,12 +79,12 @@ constexpr std::uint64_t ring_mask = 0xFF;
 
 vhost_backend::vhost_backend(std::uint64_t guest_cid, poller& poll, report& log,
                              std::function<void()> before_tx_stops)
-  : guest_cid_(guest_cid),
-    log_(log),
-    before_tx_stops_(std::move(before_tx_stops)),
-    rings_{vring{poll, first_kick_token + rx_ring, buffer_use::device_writes},
-           vring{poll, first_kick_token + tx_ring, buffer_use::device_reads},
-           vring{poll, first_kick_token + 2, buffer_use::device_writes}} {}
+    : guest_cid_(guest_cid),
+      log_(log),
+      before_tx_stops_(std::move(before_tx_stops)),
+      rings_{vring{poll, first_kick_token + rx_ring, buffer_use::device_writes},
+             vring{poll, first_kick_token + tx_ring, buffer_use::device_reads},
+             vring{poll, first_kick_token + 2, buffer_use::device_writes}} {}
 
 result<reply> vhost_backend::handle(vhost_message message) {
   auto needs_reply = (message.header.flags & vhost_need_reply) != 0
@@ -190,7 +190,8 @@ result<void> vhost_backend::set_ring_size(const vhost_message& message) {
     return bad(message, "wrong size");
   auto state = load<vring_state>(message.payload.data());
   auto* ring = ring_of(state.index);
-  if (ring == nullptr || ring->queue() != nullptr || state.num > 32768 || !std::has_single_bit(state.num))
+  if (ring == nullptr || ring->queue() != nullptr || state.num > 32768
+      || !std::has_single_bit(state.num))
     return bad(message, "no such ring, it runs, or not a ring's size");
   ring->setup.size = state.num;
   return {};

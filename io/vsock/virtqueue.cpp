@@ -42,15 +42,15 @@ void full_fence() noexcept {
 
 virtqueue::virtqueue(const memory_table& memory, buffer_use use, ring_parts parts,
                      std::uint16_t size, std::uint16_t next_avail, bool event_idx)
-  : memory_(memory),
-    use_(use),
-    parts_(parts),
-    size_(size),
-    next_avail_(next_avail),
-    next_used_(load_shared(parts.used + 2, __ATOMIC_RELAXED)),
-    published_(next_used_),
-    signalled_(next_used_),
-    event_idx_(event_idx) {}
+    : memory_(memory),
+      use_(use),
+      parts_(parts),
+      size_(size),
+      next_avail_(next_avail),
+      next_used_(load_shared(parts.used + 2, __ATOMIC_RELAXED)),
+      published_(next_used_),
+      signalled_(next_used_),
+      event_idx_(event_idx) {}
 
 std::uint16_t virtqueue::avail_index() const noexcept {
   return load_shared(parts_.avail + 2, __ATOMIC_ACQUIRE);

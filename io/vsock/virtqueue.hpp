@@ -49,7 +49,9 @@ public:
   /// Takes the next buffer and appends its pieces.
   pop_result pop(std::vector<iovec>& pieces, buffer_chain& chain);
   /// Gives back the last `count` buffers popped, none of which was pushed.
-  void unpop(std::uint16_t count) noexcept { next_avail_ = static_cast<std::uint16_t>(next_avail_ - count); }
+  void unpop(std::uint16_t count) noexcept {
+    next_avail_ = static_cast<std::uint16_t>(next_avail_ - count);
+  }
 
   /// Puts a buffer among the used ones, which the guest sees after publish().
   void push(std::uint16_t head, std::uint32_t written) noexcept;

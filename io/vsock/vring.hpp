@@ -13,8 +13,8 @@ namespace crosvisor::io::vsock {
 
 /// What tells one set-up of a ring from another.
 struct vring_setup {
-  std::uint32_t size = 0;   ///< A power of two, 1 to 32768; 0 until it is told.
-  std::uint16_t base = 0;   ///< Index of the next available buffer.
+  std::uint32_t size = 0;        ///< A power of two, 1 to 32768; 0 until it is told.
+  std::uint16_t base = 0;        ///< Index of the next available buffer.
   std::uint64_t descriptors = 0; ///< Addresses in the VMM's address space.
   std::uint64_t avail = 0;
   std::uint64_t used = 0;
@@ -27,7 +27,8 @@ struct vring_setup {
 class vring {
 public:
   /// @param token what `poll` reports for a kick.
-  vring(poller& poll, std::uint64_t token, buffer_use use) : poll_(poll), token_(token), use_(use) {}
+  vring(poller& poll, std::uint64_t token, buffer_use use)
+      : poll_(poll), token_(token), use_(use) {}
   ~vring() { set_kick({}); }
   vring(const vring&) = delete;
   vring& operator=(const vring&) = delete;

@@ -176,7 +176,7 @@ private:
     auto head = ring.next_descriptor;
     for (auto count = 1 + from_.byte() % 4; count > 0; --count) {
       auto where = from_.byte();
-      auto address = where < 200 ? scratch_at + where
+      auto address = where < 200   ? scratch_at + where
                      : where < 220 ? guest_memory::low_size - 10
                                    : from_.next<std::uint64_t>();
       auto next = static_cast<std::uint16_t>((ring.next_descriptor + 1) % ring.size);

@@ -36,7 +36,8 @@ struct fixture : front_end {
   }
 
   std::string config_reply(std::uint32_t offset, std::uint32_t flags, const std::string& data) {
-    return expected(24, raw(offset) + raw(static_cast<std::uint32_t>(data.size())) + raw(flags) + data);
+    return expected(24,
+                    raw(offset) + raw(static_cast<std::uint32_t>(data.size())) + raw(flags) + data);
   }
 
   void negotiate() {
@@ -181,7 +182,10 @@ CAF_TEST(what no VMM sends fails the device) {
     {"a kick without its descriptor", [](front_end& f) { f.send_u64(12, 0); }},
     {"a kick with one it denies", [fd](front_end& f) { f.send_u64(12, 0x100, {fd}); }},
     {"a kick that is a file", [fd](front_end& f) { f.send_u64(12, 0, {fd}); }},
-    {"a call with two", [fd](front_end& f) { f.send_u64(13, 0, {fd, fd}); }},
+    {"a call with two",
+     [fd](front_end& f) {
+       f.send_u64(13, 0, {fd, fd});
+     }},
     {"enable 2", [](front_end& f) { f.send_state(18, 0, 2); }},
     {"a question not offered", [](front_end& f) { f.send(36, nullptr, 0); }},
     {"memory without files",
@@ -211,8 +215,12 @@ CAF_TEST(a ring outside memory is not run and its error is signalled) {
   set_memory(9);
   CAF_CHECK_EQUAL(reply_u64(), 0u);
   send_state(8, 1, 128);
-  vring_address address{1, 0, guest_memory::low_vmm + guest_memory::low_size - 64,
-                        guest_memory::low_vmm, guest_memory::low_vmm + 0x8000, 0};
+  vring_address address{1,
+                        0,
+                        guest_memory::low_vmm + guest_memory::low_size - 64,
+                        guest_memory::low_vmm,
+                        guest_memory::low_vmm + 0x8000,
+                        0};
   send(9, &address, sizeof(address));
   send_u64(12, 1, {kicks[1].get()});
   send_state(18, 1, 1);

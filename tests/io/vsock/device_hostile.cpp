@@ -61,8 +61,9 @@ struct row {
 };
 
 // One descriptor of a chain, made available where told.
-auto chain(std::vector<std::tuple<std::uint64_t, std::uint32_t, std::uint16_t, std::uint16_t>> parts,
-           std::uint16_t head = 0) {
+auto chain(
+  std::vector<std::tuple<std::uint64_t, std::uint32_t, std::uint16_t, std::uint16_t>> parts,
+  std::uint16_t head = 0) {
   return [parts, head](victim& v) {
     v.put_packet(v.data(4), "data");
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -83,7 +84,8 @@ auto packet(std::function<void(packet_header&)> change, std::string payload = "d
   };
 }
 
-auto receive_buffer(std::uint64_t address, std::uint32_t length, std::uint16_t flags, int times = 1) {
+auto receive_buffer(std::uint64_t address, std::uint32_t length, std::uint16_t flags,
+                    int times = 1) {
   return [=](victim& v) {
     // All good buffers first, so that this one's turn comes.
     v.repost = false;
@@ -105,7 +107,8 @@ const std::vector<row>& rows() {
   constexpr auto R = fate::reset;
   static const std::vector<row> all{
     {"available index far ahead",
-     [](victim& v) { v.tx.set_avail_index(static_cast<std::uint16_t>(v.tx.avail_index() + 129)); }, S},
+     [](victim& v) { v.tx.set_avail_index(static_cast<std::uint16_t>(v.tx.avail_index() + 129)); },
+     S},
     {"head outside the ring", chain({{scratch, 48, 0, 0}}, 128), S},
     {"next outside the ring", chain({{scratch, 48, 1, 128}}), S},
     {"a loop", chain({{scratch, 48, 1, 1}, {scratch, 48, 1, 0}}), S},
@@ -116,10 +119,12 @@ const std::vector<row>& rows() {
     {"an address in the hole", chain({{guest_memory::low_size, 48, 0, 0}}), S},
     {"a buffer that reaches into the hole", chain({{guest_memory::low_size - 8, 48, 0, 0}}), S},
     {"a buffer that reaches behind the end",
-     chain({{guest_memory::high_at + guest_memory::size - guest_memory::low_size - 47, 48, 0, 0}}), S},
+     chain({{guest_memory::high_at + guest_memory::size - guest_memory::low_size - 47, 48, 0, 0}}),
+     S},
     {"4 GiB in one buffer", chain({{scratch, 0xFFFFFFFF, 0, 0}}), S},
     {"an address of the VMM's", chain({{guest_memory::high_vmm, 48, 0, 0}}), S},
-    {"empty descriptors", chain({{scratch, 0, 1, 1}, {0, 0, 1, 2}, {scratch, 48, 0, 0}}), fate::fine},
+    {"empty descriptors", chain({{scratch, 0, 1, 1}, {0, 0, 1, 2}, {scratch, 48, 0, 0}}),
+     fate::fine},
     {"no bytes at all", chain({{scratch, 0, 0, 0}}), D},
     {"43 bytes", chain({{scratch, 43, 0, 0}}), D},
     {"less payload than the header says", packet([](auto& p) { p.len = 5; }), D},
@@ -133,14 +138,23 @@ const std::vector<row>& rows() {
     {"seqpacket", packet([](auto& p) { p.type = 2; }), R},
     {"operation 0", packet([](auto& p) { p.op = packet_op::invalid; }), D},
     {"operation 65535", packet([](auto& p) { p.op = packet_op{65535}; }), D},
-    {"operation 0 of an unknown connection",
-     packet([](auto& p) { p.op = packet_op::invalid; p.src_port = 1; }), R},
+    {"operation 0 of an unknown connection", packet([](auto& p) {
+       p.op = packet_op::invalid;
+       p.src_port = 1;
+     }),
+     R},
     {"a request on a live connection", packet([](auto& p) { p.op = packet_op::request; }), R},
-    {"a request from no port",
-     packet([](auto& p) { p.op = packet_op::request; p.src_port = 0xFFFFFFFF; }), R},
+    {"a request from no port", packet([](auto& p) {
+       p.op = packet_op::request;
+       p.src_port = 0xFFFFFFFF;
+     }),
+     R},
     {"an answer to nothing", packet([](auto& p) { p.op = packet_op::response; }), R},
-    {"shutdown with unknown flags",
-     packet([](auto& p) { p.op = packet_op::shutdown; p.flags = 0xFFFFFFFC; }), D},
+    {"shutdown with unknown flags", packet([](auto& p) {
+       p.op = packet_op::shutdown;
+       p.flags = 0xFFFFFFFC;
+     }),
+     D},
     {"huge credit", packet([](auto& p) { p.buf_alloc = 0xFFFFFFFF; }), fate::fine},
     {"credit backwards", packet([](auto& p) { p.fwd_cnt = 0xFFFFFFF0; }), fate::fine},
     {"a buffer to be read from", receive_buffer(scratch, 4096, 0), S, rx_ring},

@@ -281,7 +281,7 @@ CAF_TEST(data after the guest has ended its direction are a violation) {
   CAF_CHECK(next_op() == packet_op::rst);
 }
 
-CAF_TEST(packets of unknown connections are answered by an rst but an rst is not) {
+CAF_TEST(packets of unknown connections are answered by an rst but an rst is not ) {
   for (auto op : {packet_op::rw, packet_op::shutdown, packet_op::credit_update,
                   packet_op::credit_request, packet_op::invalid, packet_op{8}}) {
     guest_says(op);

@@ -37,10 +37,10 @@ bool is_readable(int fd, int timeout_ms) {
 } // namespace
 
 front_end::front_end(std::uint16_t ring_size)
-  : rx(memory, rx_ring_at, ring_size),
-    tx(memory, tx_ring_at, ring_size),
-    events(memory, event_ring_at, ring_size),
-    buffer_at_(ring_size) {
+    : rx(memory, rx_ring_at, ring_size),
+      tx(memory, tx_ring_at, ring_size),
+      events(memory, event_ring_at, ring_size),
+      buffer_at_(ring_size) {
   std::tie(vmm, vmm_peer) = pair(SOCK_STREAM);
   std::tie(service, service_peer) = pair(SOCK_SEQPACKET);
   for (auto i = 0; i < 3; ++i) {

@@ -42,8 +42,8 @@ public:
   io::unique_fd vmm_peer, service_peer;
 
   // -- VMM -----------------------------------------------------------------------
-  void send(std::uint32_t request, const void* payload, std::size_t size,
-            std::vector<int> fds = {}, std::uint32_t flags = 1);
+  void send(std::uint32_t request, const void* payload, std::size_t size, std::vector<int> fds = {},
+            std::uint32_t flags = 1);
   void send_u64(std::uint32_t request, std::uint64_t value, std::vector<int> fds = {},
                 std::uint32_t flags = 1);
   void send_state(std::uint32_t request, std::uint32_t index, std::uint32_t num,

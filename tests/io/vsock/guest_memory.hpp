@@ -28,8 +28,9 @@ public:
   static constexpr std::uint64_t high_vmm = 0x7100'0000'0000;
 
   explicit guest_memory(unsigned seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-    : fd(::memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
-    if (::ftruncate(fd.get(), size) != 0 || (seals != 0 && ::fcntl(fd.get(), F_ADD_SEALS, seals) != 0))
+      : fd(::memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
+    if (::ftruncate(fd.get(), size) != 0
+        || (seals != 0 && ::fcntl(fd.get(), F_ADD_SEALS, seals) != 0))
       throw std::runtime_error("memfd");
     auto* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
     base = static_cast<std::byte*>(at);
@@ -67,8 +68,11 @@ struct guest_piece {
 class driver_ring {
 public:
   driver_ring(guest_memory& memory, std::uint64_t where, std::uint16_t entries)
-    : memory_(memory), size(entries), descriptors(where), avail(where + 16ull * entries),
-      used((avail + 6 + 2ull * entries + 3) & ~3ull) {}
+      : memory_(memory),
+        size(entries),
+        descriptors(where),
+        avail(where + 16ull * entries),
+        used((avail + 6 + 2ull * entries + 3) & ~3ull) {}
 
   /// As a driver does after a reset.
   void clear() {
@@ -106,7 +110,9 @@ public:
     set_avail_index(static_cast<std::uint16_t>(index + 1));
   }
 
-  std::uint16_t avail_index() const { return io::vsock::load<std::uint16_t>(memory_.at(avail) + 2); }
+  std::uint16_t avail_index() const {
+    return io::vsock::load<std::uint16_t>(memory_.at(avail) + 2);
+  }
   void set_avail_index(std::uint16_t index) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     io::vsock::store(memory_.at(avail) + 2, index);

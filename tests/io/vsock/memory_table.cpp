@@ -51,8 +51,8 @@ CAF_TEST(a ring part lies within one region) {
 CAF_TEST(a buffer is split where regions meet and refused where there is none) {
   guest_memory memory;
   // As crosvm has them: one after the other for the guest, apart for the VMM.
-  auto table = map(memory, {{0, 0xA0000, 0x7000'0000'0000, 0},
-                            {0xA0000, 0x60000, 0x7200'0000'0000, 0xA0000}});
+  auto table =
+    map(memory, {{0, 0xA0000, 0x7000'0000'0000, 0}, {0xA0000, 0x60000, 0x7200'0000'0000, 0xA0000}});
   std::vector<iovec> pieces;
   CAF_CHECK(table->at_guest_address(0xA0000 - 100, 300, pieces));
   CAF_CHECK(pieces.size() == 2 && pieces[0].iov_len == 100 && pieces[1].iov_len == 200);

@@ -33,8 +33,8 @@ std::pair<unique_fd, unique_fd> pair(int type) {
 } // namespace
 
 CAF_TEST(options come in any order) {
-  auto parsed = parse_options(
-    std::vector{"--service-fd", "5", "--cid", "4294967294", "--vmm-fd", "4"});
+  auto parsed =
+    parse_options(std::vector{"--service-fd", "5", "--cid", "4294967294", "--vmm-fd", "4"});
   CAF_REQUIRE(parsed);
   CAF_CHECK_EQUAL(parsed->cid, 4294967294u);
   CAF_CHECK_EQUAL(parsed->vmm_fd, 4);
@@ -43,12 +43,14 @@ CAF_TEST(options come in any order) {
 
 CAF_TEST(what is no option or number is told) {
   CAF_CHECK_EQUAL(why_not({}), "needs --cid N --vmm-fd N --service-fd N");
-  CAF_CHECK_EQUAL(why_not({"--cid", "3", "--vmm-fd", "4"}), "needs --cid N --vmm-fd N --service-fd N");
+  CAF_CHECK_EQUAL(why_not({"--cid", "3", "--vmm-fd", "4"}),
+                  "needs --cid N --vmm-fd N --service-fd N");
   CAF_CHECK_EQUAL(why_not({"--cid"}), "--cid: needs a number");
   CAF_CHECK_EQUAL(why_not({"--cid", "3", "--cid", "3"}), "--cid: given twice");
   CAF_CHECK_EQUAL(why_not({"--help", "3"}),
                   "unknown option; known are --cid N --vmm-fd N --service-fd N");
-  for (auto* cid : {"2", "0", "4294967295", "18446744073709551619", "-3", "+3", " 3", "3 ", "0x3", ""})
+  for (auto* cid :
+       {"2", "0", "4294967295", "18446744073709551619", "-3", "+3", " 3", "3 ", "0x3", ""})
     CAF_CHECK_EQUAL(why_not({"--cid", cid}), "--cid: must be 3 to 4294967294");
   for (auto* fd : {"2", "2147483648", "x"})
     CAF_CHECK_EQUAL(why_not({"--vmm-fd", fd}), "--vmm-fd: must be a descriptor above 2");

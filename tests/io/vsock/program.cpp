@@ -49,8 +49,8 @@ struct child {
 };
 
 struct fixture : front_end {
-  child start(std::vector<std::string> arguments
-              = {"--cid", "42", "--vmm-fd", "100", "--service-fd", "101"}) {
+  child start(std::vector<std::string> arguments = {"--cid", "42", "--vmm-fd", "100",
+                                                    "--service-fd", "101"}) {
     return {std::move(arguments), std::move(vmm_peer), std::move(service_peer)};
   }
 
@@ -159,7 +159,8 @@ CAF_TEST(wrong options are exit code 2) {
   CAF_CHECK_EQUAL(WEXITSTATUS(program.status()), 2);
   front_end other;
   child swapped{{"--cid", "42", "--vmm-fd", "101", "--service-fd", "100"},
-                std::move(other.vmm_peer), std::move(other.service_peer)};
+                std::move(other.vmm_peer),
+                std::move(other.service_peer)};
   CAF_CHECK_EQUAL(WEXITSTATUS(swapped.status()), 2);
 }
 

@@ -29,8 +29,8 @@ struct fixture {
     auto part = [&](std::uint64_t at) {
       return table.at_vmm_address(guest_memory::vmm_address(at), 1);
     };
-    return {table, use, {part(ring.descriptors), part(ring.avail), part(ring.used)}, ring.size,
-            next,  event_idx};
+    return {table,     use,  {part(ring.descriptors), part(ring.avail), part(ring.used)},
+            ring.size, next, event_idx};
   }
 
   guest_memory memory;
@@ -103,7 +103,7 @@ CAF_TEST(a call is due when the used index passes what the guest named) {
   };
   CAF_CHECK(!queue.call_due());
   ring.set_used_event(7);
-  CAF_CHECK(publish(1)); // The first after a start, always.
+  CAF_CHECK(publish(1));  // The first after a start, always.
   CAF_CHECK(!publish(1)); // 2
   CAF_CHECK(!queue.call_due());
   ring.set_used_event(3);
