@@ -8,13 +8,14 @@ set -euo pipefail
 declare -rA packages_for=(
   [build]="g++ cmake ninja-build ccache pkg-config libcaf-dev libboost-dev
     libboost-filesystem-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
-    libsystemd-dev libssl-dev"
+    libsystemd-dev libssl-dev libseccomp-dev"
   [guest]="binutils cpio g++ lz4 xz-utils zstd"
   [run]="qemu-system-x86 qemu-utils"
   [bench]="libbenchmark-dev"
   [lint]="clang-format clang-tidy shellcheck"
+  [fuzz]="clang-14 libclang-rt-14-dev"
 )
-readonly groups=(build guest run bench lint)
+readonly groups=(build guest run bench lint fuzz)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 log=$root/build/setup.log
