@@ -17,19 +17,19 @@ namespace {
 
 constexpr int open_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-std::string quoted(const std::string& path) {
+std::string named(const std::string& path) {
   return "directory \"" + path + "\"";
 }
 
 result<void> check_private(int dir, const std::string& path) {
   struct stat is;
   if (::fstat(dir, &is) != 0)
-    return last_failure(quoted(path));
+    return last_failure(named(path));
   if (is.st_uid != ::geteuid())
-    return failure{EPERM, quoted(path) + " belongs to uid " + std::to_string(is.st_uid)
+    return failure{EPERM, named(path) + " belongs to uid " + std::to_string(is.st_uid)
                             + ", not to this process's"};
   if ((is.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return failure{EPERM, quoted(path) + " can be written by others; chmod it to 0700"};
+    return failure{EPERM, named(path) + " can be written by others; chmod it to 0700"};
   return {};
 }
 
@@ -88,15 +88,15 @@ result<void> empty_at(int dir, int depth) {
 
 result<unique_fd> open_private_dir(const std::string& path) {
   if (path.empty() || path.front() != '/')
-    return failure{EINVAL, quoted(path) + ": not an absolute path"};
+    return failure{EINVAL, named(path) + ": not an absolute path"};
   auto end = path.find_last_not_of('/');
   if (end == std::string::npos)
-    return failure{EINVAL, quoted(path) + ": not a directory of its own"};
+    return failure{EINVAL, named(path) + ": not a directory of its own"};
   auto slash = path.find_last_of('/', end);
   auto parent_path = path.substr(0, slash + 1);
   unique_fd parent{::open(parent_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!parent)
-    return last_failure(quoted(parent_path));
+    return last_failure(named(parent_path));
   return open_private_dir_at(parent.get(), path.substr(slash + 1, end - slash), path);
 }
 
@@ -104,14 +104,14 @@ result<unique_fd> open_private_dir_at(int parent, const std::string& name,
                                       const std::string& path) {
   auto made = ::mkdirat(parent, name.c_str(), 0700) == 0;
   if (!made && errno != EEXIST)
-    return last_failure(quoted(path));
+    return last_failure(named(path));
   unique_fd dir{::openat(parent, name.c_str(), open_flags)};
   if (!dir && (errno == ELOOP || errno == ENOTDIR))
-    return failure{ENOTDIR, quoted(path) + " is a symlink or not a directory"};
+    return failure{ENOTDIR, named(path) + " is a symlink or not a directory"};
   if (!dir)
-    return last_failure(quoted(path));
+    return last_failure(named(path));
   if (made && ::fchmod(dir.get(), 0700) != 0) // Whatever the umask is.
-    return last_failure(quoted(path));
+    return last_failure(named(path));
   if (auto checked = check_private(dir.get(), path); !checked)
     return checked.why();
   return dir;

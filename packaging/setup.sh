@@ -13,7 +13,7 @@ declare -rA packages_for=(
   [run]="qemu-system-x86 qemu-utils"
   [bench]="libbenchmark-dev"
   [lint]="clang-format clang-tidy shellcheck"
-  [fuzz]="clang-14 libclang-rt-14-dev"
+  [fuzz]="clang libclang-rt-dev"
 )
 readonly groups=(build guest run bench lint fuzz)
 
