@@ -34,6 +34,7 @@ vm_event make_event(std::uint64_t seq, const vm_info& info, vm_event_kind kind,
   event.detail = std::move(detail);
   event.reason = info.reason;
   event.exit = info.exit;
+  event.payload = info.payload;
   return event;
 }
 
@@ -60,7 +61,7 @@ void event_feed::subscribe(const caf::strong_actor_ptr& who) {
   self_->send(subscriber, last_state_event_);
   if (std::find(subscribers_.begin(), subscribers_.end(), subscriber) != subscribers_.end())
     return;
-  self_->monitor(subscriber);
+  monitors_.add(subscriber.address());
   subscribers_.push_back(std::move(subscriber));
 }
 
@@ -68,13 +69,15 @@ void event_feed::unsubscribe(const caf::strong_actor_ptr& who) {
   if (!who)
     return;
   auto address = caf::actor_cast<caf::actor_addr>(who);
-  self_->demonitor(address);
-  forget(address);
+  if (forget(address))
+    monitors_.remove(address);
 }
 
-void event_feed::forget(const caf::actor_addr& who) {
-  std::erase_if(subscribers_,
-                [&](const subscriber_actor& subscriber) { return subscriber.address() == who; });
+bool event_feed::forget(const caf::actor_addr& who) {
+  return std::erase_if(
+           subscribers_,
+           [&](const subscriber_actor& subscriber) { return subscriber.address() == who; })
+         > 0;
 }
 
 } // namespace crosvisor::actors

@@ -2,6 +2,7 @@
 // Who is told of a VM, and what was said last.
 #pragma once
 
+#include "crosvisor/actors/monitor_set.hpp"
 #include "crosvisor/messages/interfaces.hpp"
 
 #include <cstdint>
@@ -14,7 +15,9 @@ namespace crosvisor::actors {
 /// the actor that it is given to send and to monitor, and none of it blocks on a slow subscriber.
 class event_feed {
 public:
-  explicit event_feed(vm_supervisor_actor::pointer self) : self_(self) {}
+  /// @param monitors outlives this.
+  event_feed(vm_supervisor_actor::pointer self, monitor_set& monitors)
+      : self_(self), monitors_(monitors) {}
 
   /// Makes an event of what `info` says now, and sends it to all subscribers.
   void publish(const vm_info& info, vm_event_kind kind, std::string detail);
@@ -26,13 +29,15 @@ public:
   void subscribe(const caf::strong_actor_ptr& who);
   void unsubscribe(const caf::strong_actor_ptr& who);
 
-  /// A subscriber that was monitored is gone.
-  void forget(const caf::actor_addr& who);
+  /// A subscriber is gone.
+  /// @returns whether it was one.
+  bool forget(const caf::actor_addr& who);
 
 private:
   void send_to_all(const vm_event& event);
 
   vm_supervisor_actor::pointer self_;
+  monitor_set& monitors_;
   std::uint64_t seq_ = 0;
   vm_event last_state_event_;
   std::vector<subscriber_actor> subscribers_;

@@ -68,7 +68,9 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
                           info,
                           options_.launcher,
                           options_.timeouts,
-                          registry_actor{self_}});
+                          registry_actor{self_},
+                          options_.streams,
+                          options_.privileged_ports});
   vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock)});
   log::info("registry created vm {} \"{}\"", cid, info.name);
   return {caf::actor_cast<vm_actor>(supervisor), std::move(info)};
@@ -81,6 +83,13 @@ const registry_state::entry* registry_state::living(const vm_name& wanted) const
     return vm.second.info.name == wanted && vm.second.info.state != vm_state::dead;
   });
   return i == vms_.end() ? nullptr : &i->second;
+}
+
+caf::result<vm_supervisor_actor> registry_state::find_supervisor(vm_cid cid) const {
+  auto i = vms_.find(cid);
+  if (i == vms_.end())
+    return caf::make_error(vm_errc::no_such_vm, "no VM with CID " + std::to_string(cid));
+  return i->second.supervisor;
 }
 
 caf::result<vm_actor> registry_state::find(vm_cid cid) const {
@@ -146,6 +155,7 @@ registry_actor::behavior_type registry_state::make_behavior(registry_options opt
     },
     [this](caf::get_atom, vm_cid cid) { return find(cid); },
     [this](caf::get_atom, const vm_name& vm) { return find(vm); },
+    [this](caf::get_atom, supervisor_atom, vm_cid cid) { return find_supervisor(cid); },
     [this](list_atom) { return list(); },
     [this](vm_info& info) { update(std::move(info)); },
     [this](drain_atom, caf::timespan grace) { return drain(grace); },

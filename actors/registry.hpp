@@ -23,6 +23,9 @@ struct registry_options {
   std::shared_ptr<io::vmm_launcher> launcher;
   std::shared_ptr<io::cid_claimer> claimer;
   std::shared_ptr<io::cid_store> last_cid;
+  /// Null: there is no vsock for guests here.
+  std::shared_ptr<io::guest_stream_factory> streams;
+  bool privileged_ports = false; ///< See vm_supervisor_options.
 };
 
 class registry_state {
@@ -39,6 +42,7 @@ public:
   caf::result<vm_actor, vm_info> create(vm_config config, vm_files files, vmm_choice choice);
   caf::result<vm_actor> find(vm_cid cid) const;
   caf::result<vm_actor> find(const vm_name& name) const;
+  caf::result<vm_supervisor_actor> find_supervisor(vm_cid cid) const;
   std::vector<vm_info> list() const;
   void update(vm_info info);
   caf::result<caf::ok_atom> drain(caf::timespan grace);

@@ -20,8 +20,28 @@ struct vm_timeouts {
   caf::timespan terminate = std::chrono::seconds{3};
   /// From SIGKILL until the VM is given up, its process being stuck in the kernel.
   caf::timespan kill = std::chrono::seconds{5};
+  /// From the end of the VMM's process until the VM counts as dead though what its guest sent last
+  /// was not read to the end. More than the backend itself takes for it.
+  caf::timespan finish = std::chrono::seconds{10};
+  /// How long a guest that speaks the status protocol may run without saying that its payload
+  /// started, when its configuration does not tell; the second one where it is emulated.
+  caf::timespan hangup = std::chrono::seconds{30};
+  caf::timespan hangup_emulated = std::chrono::seconds{300};
+  /// For a connection to a guest's port, when the request does not tell.
+  caf::timespan connect = std::chrono::seconds{5};
   /// How long a dead VM is remembered, for those who ask late.
   caf::timespan forget = std::chrono::seconds{60};
+};
+
+/// The bounds of the vsock acceptor. All are finite and positive.
+struct vsock_timeouts {
+  /// Until a port that could not be served is tried again; doubled each time, up to the second.
+  caf::timespan first_retry = std::chrono::seconds{1};
+  caf::timespan last_retry = std::chrono::seconds{60};
+  /// For the registry to say whose a connection is.
+  caf::timespan lookup = std::chrono::seconds{10};
+  /// For the acceptor to say how its ports are.
+  caf::timespan ports = std::chrono::seconds{5};
 };
 
 } // namespace crosvisor::actors

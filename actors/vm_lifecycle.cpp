@@ -29,20 +29,21 @@ constexpr rule rules[] = {
   {vm_phase::launching,    vm_input::up,            vm_phase::running,      vm_action::announce},
   {vm_phase::launching,    vm_input::launch_failed, vm_phase::dead,         vm_action::bury},
   {vm_phase::launching,    vm_input::fault,         vm_phase::killing,      vm_action::kill},
-  {vm_phase::launching,    vm_input::exited,        vm_phase::dead,         vm_action::bury},
+  {vm_phase::launching,    vm_input::exited,        vm_phase::finishing,    vm_action::finish_streams},
   {vm_phase::launching,    vm_input::expired,       vm_phase::killing,      vm_action::kill},
 
   {vm_phase::running,      vm_input::start,         vm_phase::running,      vm_action::reject},
   {vm_phase::running,      vm_input::stop,          vm_phase::asking_guest, vm_action::press_power_button},
   {vm_phase::running,      vm_input::kill,          vm_phase::killing,      vm_action::kill},
   {vm_phase::running,      vm_input::fault,         vm_phase::killing,      vm_action::kill},
-  {vm_phase::running,      vm_input::exited,        vm_phase::dead,         vm_action::bury},
+  {vm_phase::running,      vm_input::hung,          vm_phase::killing,      vm_action::kill},
+  {vm_phase::running,      vm_input::exited,        vm_phase::finishing,    vm_action::finish_streams},
 
   {vm_phase::asking_guest, vm_input::start,         vm_phase::asking_guest, vm_action::reject},
   {vm_phase::asking_guest, vm_input::stop,          vm_phase::asking_guest, vm_action::join},
   {vm_phase::asking_guest, vm_input::kill,          vm_phase::killing,      vm_action::kill},
   {vm_phase::asking_guest, vm_input::fault,         vm_phase::killing,      vm_action::kill},
-  {vm_phase::asking_guest, vm_input::exited,        vm_phase::dead,         vm_action::bury},
+  {vm_phase::asking_guest, vm_input::exited,        vm_phase::finishing,    vm_action::finish_streams},
   {vm_phase::asking_guest, vm_input::refused,       vm_phase::asking_vmm,   vm_action::ask_to_quit},
   {vm_phase::asking_guest, vm_input::expired,       vm_phase::asking_vmm,   vm_action::ask_to_quit},
 
@@ -50,7 +51,7 @@ constexpr rule rules[] = {
   {vm_phase::asking_vmm,   vm_input::stop,          vm_phase::asking_vmm,   vm_action::join},
   {vm_phase::asking_vmm,   vm_input::kill,          vm_phase::killing,      vm_action::kill},
   {vm_phase::asking_vmm,   vm_input::fault,         vm_phase::killing,      vm_action::kill},
-  {vm_phase::asking_vmm,   vm_input::exited,        vm_phase::dead,         vm_action::bury},
+  {vm_phase::asking_vmm,   vm_input::exited,        vm_phase::finishing,    vm_action::finish_streams},
   {vm_phase::asking_vmm,   vm_input::refused,       vm_phase::terminating,  vm_action::terminate},
   {vm_phase::asking_vmm,   vm_input::expired,       vm_phase::terminating,  vm_action::terminate},
 
@@ -60,15 +61,22 @@ constexpr rule rules[] = {
   {vm_phase::terminating,  vm_input::kill,          vm_phase::killing,      vm_action::kill},
   {vm_phase::terminating,  vm_input::launch_failed, vm_phase::dead,         vm_action::bury},
   {vm_phase::terminating,  vm_input::fault,         vm_phase::killing,      vm_action::kill},
-  {vm_phase::terminating,  vm_input::exited,        vm_phase::dead,         vm_action::bury},
+  {vm_phase::terminating,  vm_input::exited,        vm_phase::finishing,    vm_action::finish_streams},
   {vm_phase::terminating,  vm_input::expired,       vm_phase::killing,      vm_action::kill},
 
   {vm_phase::killing,      vm_input::start,         vm_phase::killing,      vm_action::reject},
   {vm_phase::killing,      vm_input::stop,          vm_phase::killing,      vm_action::join},
   {vm_phase::killing,      vm_input::kill,          vm_phase::killing,      vm_action::join},
   {vm_phase::killing,      vm_input::launch_failed, vm_phase::dead,         vm_action::bury},
-  {vm_phase::killing,      vm_input::exited,        vm_phase::dead,         vm_action::bury},
+  {vm_phase::killing,      vm_input::exited,        vm_phase::finishing,    vm_action::finish_streams},
   {vm_phase::killing,      vm_input::expired,       vm_phase::dead,         vm_action::abandon},
+
+  // Nothing runs any more, so there is nothing to stop; whoever asks waits for the last words too.
+  {vm_phase::finishing,    vm_input::start,         vm_phase::finishing,    vm_action::reject},
+  {vm_phase::finishing,    vm_input::stop,          vm_phase::finishing,    vm_action::join},
+  {vm_phase::finishing,    vm_input::kill,          vm_phase::finishing,    vm_action::join},
+  {vm_phase::finishing,    vm_input::expired,       vm_phase::dead,         vm_action::bury},
+  {vm_phase::finishing,    vm_input::streams_done,  vm_phase::dead,         vm_action::bury},
 
   {vm_phase::dead,         vm_input::start,         vm_phase::dead,         vm_action::reject},
   {vm_phase::dead,         vm_input::stop,          vm_phase::dead,         vm_action::join},
@@ -76,8 +84,8 @@ constexpr rule rules[] = {
 };
 // clang-format on
 
-/// Ends that say nothing of the guest's own will, so a stop of ours explains them.
-bool explained_by_stop(death_reason reason) {
+/// Ends that say nothing of the guest's own will, so what we did explains them.
+bool explained_by_us(death_reason reason) {
   using enum death_reason;
   return reason == start_failed || reason == unknown || reason == killed;
 }
@@ -91,11 +99,11 @@ vm_transition next_step(vm_phase phase, vm_input input) noexcept {
   return {phase, vm_action::ignore};
 }
 
-vmm_exit judge_death(vmm_exit exit, end_cause cause, bool had_started, const std::string& fault) {
+vmm_exit judge_death(vmm_exit exit, end_cause cause, bool had_started, const std::string& why) {
   switch (cause) {
     case end_cause::none: break;
     case end_cause::stop:
-      if (explained_by_stop(exit.reason)) {
+      if (explained_by_us(exit.reason)) {
         exit.reason = death_reason::killed;
         if (exit.kind != exit_kind::none)
           exit.detail = "stopped on request";
@@ -107,7 +115,13 @@ vmm_exit judge_death(vmm_exit exit, end_cause cause, bool had_started, const std
       break;
     case end_cause::fault:
       exit.reason = had_started ? death_reason::crash : death_reason::start_failed;
-      exit.detail = fault;
+      exit.detail = why;
+      break;
+    case end_cause::hung:
+      if (explained_by_us(exit.reason)) {
+        exit.reason = death_reason::hangup;
+        exit.detail = why;
+      }
       break;
   }
   return exit;
@@ -115,14 +129,15 @@ vmm_exit judge_death(vmm_exit exit, end_cause cause, bool had_started, const std
 
 std::string to_string(vm_phase phase) {
   constexpr std::array<const char*, vm_phase_count> names{
-    "created",    "launching",   "running", "asking_guest",
-    "asking_vmm", "terminating", "killing", "dead"};
+    "created",     "launching", "running",   "asking_guest", "asking_vmm",
+    "terminating", "killing",   "finishing", "dead"};
   return names[static_cast<std::size_t>(phase)];
 }
 
 std::string to_string(vm_input input) {
   constexpr std::array<const char*, vm_input_count> names{
-    "start", "stop", "kill", "up", "launch_failed", "fault", "exited", "refused", "expired"};
+    "start",  "stop",    "kill",    "up",   "launch_failed", "fault",
+    "exited", "refused", "expired", "hung", "streams_done"};
   return names[static_cast<std::size_t>(input)];
 }
 

@@ -18,9 +18,10 @@ enum class vm_phase : std::uint8_t {
   asking_vmm,   ///< Second rung: the VMM was asked to quit.
   terminating,  ///< Third rung: SIGTERM was sent.
   killing,      ///< Last rung: SIGKILL was sent.
+  finishing,    ///< The process has ended; what its guest sent last is still being read.
   dead,
 };
-inline constexpr std::size_t vm_phase_count = 8;
+inline constexpr std::size_t vm_phase_count = 9;
 
 /// What can happen to a VM.
 enum class vm_input : std::uint8_t {
@@ -33,8 +34,10 @@ enum class vm_input : std::uint8_t {
   exited,        ///< The VMM's process has ended.
   refused,       ///< The present rung of the stop ladder was refused.
   expired,       ///< The present phase has taken as long as it may.
+  hung,          ///< The guest did not say in time that its payload started.
+  streams_done,  ///< All that the guest sent was read.
 };
-inline constexpr std::size_t vm_input_count = 9;
+inline constexpr std::size_t vm_input_count = 11;
 
 /// What the supervisor then does. A phase's timer is armed when the phase is entered.
 enum class vm_action : std::uint8_t {
@@ -47,8 +50,9 @@ enum class vm_action : std::uint8_t {
   ask_to_quit,
   terminate,
   kill,
-  bury,    ///< Tell that it died, why, and release what it had.
-  abandon, ///< The same, of a process that does not die.
+  finish_streams, ///< Have the rest of what the guest sent read.
+  bury,           ///< Tell that it died, why, and release what it had.
+  abandon,        ///< The same, of a process that does not die.
 };
 
 struct vm_transition {
@@ -66,12 +70,13 @@ enum class end_cause : std::uint8_t {
   stop,          ///< A stop or kill was asked for.
   start_expired, ///< The VMM never answered.
   fault,         ///< The VMM reported that the guest can't go on.
+  hung,          ///< The guest did not say in time that its payload started.
 };
 
 /// The one reason for a death, from what the VMM's end looked like and from what the service did.
 /// @param had_started whether the guest ever ran.
-/// @param fault what a VMM's fault said.
-vmm_exit judge_death(vmm_exit exit, end_cause cause, bool had_started, const std::string& fault);
+/// @param why what a VMM's fault said, or what a hung guest was waited for.
+vmm_exit judge_death(vmm_exit exit, end_cause cause, bool had_started, const std::string& why);
 
 std::string to_string(vm_phase phase);
 std::string to_string(vm_input input);

@@ -40,18 +40,6 @@ std::string summary_of(const vm_info& info) {
 
 } // namespace
 
-vm_info describe_new_vm(vm_cid cid, const vm_config& config, const vmm_choice& choice) {
-  vm_info info;
-  info.cid = cid;
-  info.name = config.name;
-  info.vmm = choice.vmm;
-  info.accel = choice.accel;
-  info.memory_mib = config.memory_mib;
-  info.cpus = config.cpus;
-  info.created_ms = unix_time_ms();
-  return info;
-}
-
 // -- the table ----------------------------------------------------------------
 
 bool vm_supervisor_state::apply(vm_input input) {
@@ -75,12 +63,7 @@ void vm_supervisor_state::act(vm_action action) {
     case vm_action::reject:
     case vm_action::join: return;
     case vm_action::launch: return launch();
-    case vm_action::announce:
-      had_started_ = true;
-      set_state(vm_state::started);
-      for (auto& promise : std::exchange(starting_, {}))
-        promise.deliver(info_);
-      return;
+    case vm_action::announce: return announce();
     case vm_action::press_power_button: return ask_guest();
     case vm_action::ask_to_quit: return ask_to_quit();
     case vm_action::terminate:
@@ -96,6 +79,7 @@ void vm_supervisor_state::act(vm_action action) {
                     "the VMM's process survives SIGKILL; it is stuck in the kernel"};
       cause_ = end_cause::none;
       return bury();
+    case vm_action::finish_streams: return finish_streams();
     case vm_action::bury: return bury();
   }
 }
@@ -124,6 +108,14 @@ void vm_supervisor_state::up(std::int32_t pid) {
   apply(vm_input::up);
 }
 
+void vm_supervisor_state::announce() {
+  had_started_ = true;
+  set_state(vm_state::started);
+  for (auto& promise : std::exchange(starting_, {}))
+    promise.deliver(info_);
+  watch_for_hangs();
+}
+
 void vm_supervisor_state::launch_failed(caf::error why) {
   info_.exit = {exit_kind::none, 0, death_reason::start_failed, sentence_of(why)};
   launch_error_ = std::move(why);
@@ -138,7 +130,7 @@ caf::result<vm_info> vm_supervisor_state::stop(vm_input how, caf::timespan grace
   auto promise = self_->make_response_promise<vm_info>();
   stopping_.push_back(promise);
   grace_ = grace;
-  if (cause_ == end_cause::none)
+  if (cause_ == end_cause::none && is_ending_open())
     cause_ = end_cause::stop;
   apply(how);
   return promise;
@@ -175,7 +167,7 @@ void vm_supervisor_state::ask_to_quit() {
 
 void vm_supervisor_state::fault(std::string what) {
   log::info("vm {} can't go on: {}", info_.cid, what);
-  if (cause_ == end_cause::none) {
+  if (cause_ == end_cause::none && is_ending_open()) {
     cause_ = end_cause::fault;
     fault_ = std::move(what);
   }
@@ -187,16 +179,31 @@ void vm_supervisor_state::expired(std::uint64_t step) {
     return;
   if (phase_ == vm_phase::launching)
     cause_ = end_cause::start_expired;
+  if (phase_ == vm_phase::finishing)
+    log::warn("vm {} is dead, and what its guest sent last is not read yet", info_.cid);
   apply(vm_input::expired);
 }
 
 // -- death --------------------------------------------------------------------
 
 void vm_supervisor_state::exited(vmm_exit exit) {
-  if (phase_ == vm_phase::dead)
+  if (!is_ending_open())
     return;
   info_.exit = std::move(exit);
+  info_.vmm_pid = 0;
+  info_.suspended = false;
   apply(vm_input::exited);
+}
+
+void vm_supervisor_state::finish_streams() {
+  streams_finished_ = true;
+  if (!streams_) {
+    apply(vm_input::streams_done);
+    return;
+  }
+  arm(timeouts_.finish);
+  streams_->finish(
+    [self = vm_supervisor_actor{self_}] { caf::anon_send(self, finished_atom::value); });
 }
 
 void vm_supervisor_state::bury() {
@@ -206,6 +213,9 @@ void vm_supervisor_state::bury() {
     if (!launch_error_)
       info_.exit = {exit_kind::none, 0, death_reason::killed, "stopped before it was started"};
   }
+  // Whoever reads the output of a VM that never ran finds its end too.
+  if (streams_ && !std::exchange(streams_finished_, true))
+    streams_->finish([] {});
   info_.exit = judge_death(std::move(info_.exit), cause_, had_started_, fault_);
   info_.reason = info_.exit.reason;
   info_.suspended = false;
@@ -242,7 +252,7 @@ void vm_supervisor_state::drain(caf::timespan grace) {
   if (phase_ == vm_phase::dead)
     return;
   grace_ = grace;
-  if (cause_ == end_cause::none)
+  if (cause_ == end_cause::none && is_ending_open())
     cause_ = end_cause::stop;
   apply(vm_input::stop);
 }
@@ -262,59 +272,13 @@ void vm_supervisor_state::tell(vm_event_kind kind, std::string detail) {
 }
 
 caf::error vm_supervisor_state::not_now(const char* what) const {
-  return caf::make_error(
-    vm_errc::wrong_state,
-    std::string{"can't "} + what + " VM " + std::to_string(info_.cid) + ": it is "
-      + to_string(info_.state)
-      + (phase_ > vm_phase::running && phase_ < vm_phase::dead ? " and being stopped" : ""));
-}
-
-// -- the actor ----------------------------------------------------------------
-
-vm_supervisor_actor::behavior_type
-vm_supervisor_state::make_behavior(vm_supervisor_options options) {
-  launcher_ = std::move(options.launcher);
-  timeouts_ = options.timeouts;
-  registry_ = std::move(options.registry);
-  request_ = std::move(options.request);
-  info_ = std::move(options.info);
-  self_->set_down_handler([this](caf::down_msg& down) { feed_.forget(down.source); });
-  set_state(vm_state::not_started);
-  return {
-    [this](start_atom) { return start(); },
-    [this](stop_atom, caf::timespan grace) { return stop(vm_input::stop, grace); },
-    [this](kill_atom) { return stop(vm_input::kill, caf::timespan::zero()); },
-    [this](suspend_atom) { return pause(io::vmm_request::suspend); },
-    [this](resume_atom) { return pause(io::vmm_request::resume); },
-    [this](caf::get_atom, balloon_atom) { return get_balloon(); },
-    [this](caf::put_atom, balloon_atom, std::uint64_t size) { return set_balloon(size); },
-    [this](caf::get_atom, state_atom) { return info_; },
-    [this](caf::subscribe_atom) {
-      feed_.subscribe(self_->current_sender());
-      return info_;
-    },
-    [this](caf::unsubscribe_atom) { feed_.unsubscribe(self_->current_sender()); },
-    [this](up_atom, std::int32_t pid) { up(pid); },
-    [this](failed_atom, caf::error& why) { launch_failed(std::move(why)); },
-    [this](fault_atom, std::string& what) { fault(std::move(what)); },
-    [this](exited_atom, vmm_exit& exit) { exited(std::move(exit)); },
-    [this](const vmm_answer& answer) { answers_.handle(answer); },
-    [this](expired_atom, std::uint64_t step) {
-      if (phase_ == vm_phase::dead && step == step_)
-        self_->quit();
-      else
-        expired(step);
-    },
-    [this](caf::tick_atom, std::uint64_t step) { press_again(step); },
-    [this](caf::delete_atom) { released(); },
-    [this](drain_atom, caf::timespan grace) { drain(grace); },
-  };
-}
-
-vm_supervisor_actor::behavior_type
-vm_supervisor(vm_supervisor_actor::stateful_pointer<vm_supervisor_state> self,
-              vm_supervisor_options options) {
-  return self->state.make_behavior(std::move(options));
+  return caf::make_error(vm_errc::wrong_state,
+                         std::string{"can't "} + what + " VM " + std::to_string(info_.cid)
+                           + ": it is " + to_string(info_.state)
+                           + (phase_ == vm_phase::finishing ? " and has ended"
+                              : phase_ > vm_phase::running && phase_ < vm_phase::dead
+                                ? " and being stopped"
+                                : ""));
 }
 
 } // namespace crosvisor::actors

@@ -3,10 +3,13 @@
 #pragma once
 
 #include "crosvisor/actors/event_feed.hpp"
+#include "crosvisor/actors/hang_watch.hpp"
+#include "crosvisor/actors/monitor_set.hpp"
+#include "crosvisor/actors/output_readers.hpp"
+#include "crosvisor/actors/payload_watch.hpp"
 #include "crosvisor/actors/pending_answers.hpp"
-#include "crosvisor/actors/timeouts.hpp"
 #include "crosvisor/actors/vm_lifecycle.hpp"
-#include "crosvisor/io/backend.hpp"
+#include "crosvisor/actors/vm_supervisor_options.hpp"
 #include "crosvisor/messages/interfaces.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -19,18 +22,6 @@
 
 namespace crosvisor::actors {
 
-/// What there is to know of a VM that was just created, now.
-vm_info describe_new_vm(vm_cid cid, const vm_config& config, const vmm_choice& choice);
-
-/// What a supervisor is made from.
-struct vm_supervisor_options {
-  io::launch_request request;
-  vm_info info; ///< As describe_new_vm() makes it.
-  std::shared_ptr<io::vmm_launcher> launcher;
-  vm_timeouts timeouts;
-  registry_actor registry;
-};
-
 /// One VM. The table in vm_lifecycle.hpp decides; the methods do.
 class vm_supervisor_state {
 public:
@@ -39,7 +30,8 @@ public:
 
   static inline const char* name = "vm-supervisor";
 
-  explicit vm_supervisor_state(pointer self) : self_(self), feed_(self) {}
+  explicit vm_supervisor_state(pointer self)
+      : self_(self), monitors_(self), feed_(self, monitors_), readers_(self, monitors_) {}
 
   vm_supervisor_actor::behavior_type make_behavior(vm_supervisor_options options);
 
@@ -48,27 +40,51 @@ public:
   caf::result<vm_info> pause(io::vmm_request what);
   caf::result<balloon_info> get_balloon();
   caf::result<caf::ok_atom> set_balloon(std::uint64_t size_bytes);
+  caf::result<vsock_socket> connect(std::uint32_t port, caf::timespan bound);
+
+  caf::result<passed_fd> open_output();
+  caf::result<caf::ok_atom> subscribe_to_output();
 
   void up(std::int32_t pid);
   void launch_failed(caf::error why);
   void fault(std::string what);
   void exited(vmm_exit exit);
+  void take_connection(std::uint32_t port, vsock_socket socket);
+  void take_status(payload_status line);
+  void take_bad_status(const std::string& what);
+  void hung(std::uint64_t stretch);
   void expired(std::uint64_t step);
   void press_again(std::uint64_t step);
   void released();
   void drain(caf::timespan grace);
+  void down(const caf::actor_addr& who);
 
 private:
+  void begin(vm_supervisor_options options);
+
   /// Runs one input through the table; false when the table rejects it.
   bool apply(vm_input input);
   void act(vm_action action);
 
   void launch();
+  void announce();
   void ask_guest();
   void press_power_button();
   void ask_to_quit();
+  void finish_streams();
   void bury();
   void answer_the_waiting();
+
+  /// From here on the guest must speak; for one that speaks the protocol.
+  void watch_for_hangs();
+  void pause_hang_watch(bool suspended);
+  void arm_hang_watch();
+  void output_connected();
+  void tell(const std::vector<payload_news>& news, const std::string& words);
+  caf::error no_vsock() const;
+
+  /// Whether what may still be done to the VM explains its end.
+  bool is_ending_open() const { return phase_ < vm_phase::finishing; }
 
   /// Enters a new phase's time: what was armed before counts no more.
   void arm(caf::timespan bound);
@@ -86,31 +102,42 @@ private:
   std::shared_ptr<io::vmm_launcher> launcher_;
   vm_timeouts timeouts_;
   registry_actor registry_;
+  bool privileged_ports_ = false;
   io::launch_request request_; ///< Its files go to the launcher with the start.
   std::shared_ptr<io::vmm_process> process_;
+  std::shared_ptr<io::guest_streams> streams_; ///< Null: no vsock.
 
   vm_phase phase_ = vm_phase::created;
   vm_info info_;
+  monitor_set monitors_;
   event_feed feed_;
+  output_readers readers_;
+  payload_watch payload_;
+  hang_watch hang_watch_;
+  std::size_t ignored_lines_ = 0;     ///< Of the status channel.
+  std::vector<payload_status> early_; ///< Status lines that came before the VMM was up.
+  bool early_output_ = false;         ///< The same for an output connection.
+  caf::timespan started_timeout_{};   ///< Zero: the guest speaks no protocol.
 
   std::uint64_t step_ = 0; ///< The number of the timer that counts.
   caf::timespan grace_{};  ///< What the guest gets to heed the power button.
   end_cause cause_ = end_cause::none;
-  std::string fault_;
+  std::string fault_;       ///< Or what a hung guest was waited for.
   caf::error launch_error_; ///< What `start` is answered when the launch failed.
   bool had_started_ = false;
   bool draining_ = false;
   bool released_ = false;
+  bool streams_finished_ = false; ///< They were told to.
 
   std::vector<info_promise> starting_; ///< Wait for started.
   std::vector<info_promise> stopping_; ///< Wait for dead.
   pending_answers answers_;
 };
 
-/// Supervises one VM, from `created` to some time after its death. Sends vm_events to subscribers
-/// and vm_info to the registry, monitors subscribers, and ends normally once the VM is dead, its
-/// runtime directory is gone, and it was remembered for vm_timeouts::forget. Letting go of its
-/// state kills the VMM, so no VM outlives its supervisor.
+/// Supervises one VM, from `created` to some time after its death. Sends vm_events to subscribers,
+/// pieces of output to readers and vm_info to the registry, monitors subscribers and readers, and
+/// ends normally once the VM is dead, its runtime directory is gone, and it was remembered for
+/// vm_timeouts::forget. Letting go of its state kills the VMM, so no VM outlives its supervisor.
 vm_supervisor_actor::behavior_type
 vm_supervisor(vm_supervisor_actor::stateful_pointer<vm_supervisor_state> self,
               vm_supervisor_options options);

@@ -4,6 +4,7 @@
 
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -12,11 +13,29 @@ namespace crosvisor::actors {
 namespace {
 
 vmm_answer answer_of(std::uint64_t id, const io::failure& why) {
-  return {id, false, why.code == ETIMEDOUT, why.what, {}};
+  return {id, false, why.code, why.what, {}, nullptr};
 }
 
 caf::error error_of(const vmm_answer& answer) {
-  return caf::make_error(answer.timed_out ? vm_errc::timed_out : vm_errc::vmm_refused, answer.what);
+  auto code = answer.code == ETIMEDOUT ? vm_errc::timed_out : vm_errc::vmm_refused;
+  return caf::make_error(code, answer.what);
+}
+
+caf::error connect_error_of(const vmm_answer& answer) {
+  switch (answer.code) {
+    case ECONNREFUSED: return caf::make_error(vm_errc::connection_refused, answer.what);
+    case ETIMEDOUT: return caf::make_error(vm_errc::timed_out, answer.what);
+    case ENOTCONN: return caf::make_error(vm_errc::wrong_state, answer.what);
+    case ENODEV: return caf::make_error(vm_errc::unsupported, answer.what);
+    default: return caf::make_error(vm_errc::io_failed, answer.what);
+  }
+}
+
+/// What the backend allows.
+std::chrono::milliseconds connect_bound(caf::timespan wanted, caf::timespan otherwise) {
+  using namespace std::chrono;
+  auto bound = duration_cast<milliseconds>(wanted > caf::timespan::zero() ? wanted : otherwise);
+  return std::clamp(bound, milliseconds{1}, duration_cast<milliseconds>(hours{1}));
 }
 
 } // namespace
@@ -35,6 +54,7 @@ caf::result<vm_info> vm_supervisor_state::pause(io::vmm_request what) {
                   }
                   if (phase_ == vm_phase::running && info_.suspended != suspend) {
                     info_.suspended = suspend;
+                    pause_hang_watch(suspend);
                     tell(suspend ? vm_event_kind::suspended : vm_event_kind::resumed);
                   }
                   promise.deliver(info_);
@@ -53,7 +73,8 @@ caf::result<balloon_info> vm_supervisor_state::get_balloon() {
       promise.deliver(error_of(answer));
   });
   process_->get_balloon([self = vm_supervisor_actor{self_}, id](io::result<balloon_info> got) {
-    caf::anon_send(self, got ? vmm_answer{id, true, false, {}, *got} : answer_of(id, got.why()));
+    caf::anon_send(self,
+                   got ? vmm_answer{id, true, 0, {}, *got, nullptr} : answer_of(id, got.why()));
   });
   return promise;
 }
@@ -76,10 +97,35 @@ caf::result<caf::ok_atom> vm_supervisor_state::set_balloon(std::uint64_t size_by
   return promise;
 }
 
+caf::result<vsock_socket> vm_supervisor_state::connect(std::uint32_t port, caf::timespan bound) {
+  if (port < first_unprivileged_port && !privileged_ports_)
+    return caf::make_error(vm_errc::denied, "port " + std::to_string(port) + " is below "
+                                              + std::to_string(first_unprivileged_port)
+                                              + ", and needs a right of its own");
+  if (!streams_)
+    return no_vsock();
+  if (phase_ != vm_phase::running)
+    return not_now("connect to");
+  auto promise = self_->make_response_promise<vsock_socket>();
+  auto id = answers_.await([promise](const vmm_answer& answer) mutable {
+    if (answer.done)
+      promise.deliver(answer.socket);
+    else
+      promise.deliver(connect_error_of(answer));
+  });
+  process_->connect_vsock(
+    port, connect_bound(bound, timeouts_.connect),
+    [self = vm_supervisor_actor{self_}, id](io::result<io::stream_socket> got) {
+      caf::anon_send(self, got ? vmm_answer{id, true, 0, {}, {}, *got} : answer_of(id, got.why()));
+    });
+  return promise;
+}
+
 io::vmm_process::completion vm_supervisor_state::completion(pending_answers::handler handle) {
   auto id = answers_.await(std::move(handle));
   return [self = vm_supervisor_actor{self_}, id](io::result<void> done) {
-    caf::anon_send(self, done ? vmm_answer{id, true, false, {}, {}} : answer_of(id, done.why()));
+    caf::anon_send(self,
+                   done ? vmm_answer{id, true, 0, {}, {}, nullptr} : answer_of(id, done.why()));
   };
 }
 

@@ -26,10 +26,13 @@ NO_COLOR turns colours off.)";
 constexpr const char* run_footer = R"(
 Ctrl-C stops the VM: power button, VMM stop, SIGTERM, SIGKILL; a second one kills it.
 Without --console and --log the last megabytes are kept: see `crosvisor logs`.
+The payload's output goes to standard output, unless --events is there. What --console
+and --log write there too is mixed with it, as it comes.
 
-Exit codes: 0 the guest powered off; 2 wrong usage or configuration; 6 the name is
-taken; 120 crash; 121 hang-up; 122 reboot; 124 --timeout ran out; 125 start failed;
-126 infrastructure error; 128 + n the VMM was killed by signal n.)";
+Exit codes: the payload's own, 1 to 119, higher ones as 119; 0 the payload succeeded, or
+the guest powered off without a word of one; 2 wrong usage or configuration; 6 the name
+is taken; 120 crash; 121 hang-up; 122 reboot; 123 payload not verified; 124 --timeout ran
+out; 125 start failed; 126 infrastructure error; 128 + n the VMM was killed by signal n.)";
 
 /// A CLI::Validator's function: an empty text when all is well.
 using text_check = std::function<std::string(const std::string&)>;
@@ -141,6 +144,7 @@ private:
     for (auto [name, target, what] :
          {std::tuple{"--console", &run_.console, "console goes"},
           {"--log", &run_.log, "log port goes"},
+          {"--payload-output", &run_.payload_output, "payload's output goes"},
           {"--events", &run_.events, "events go, one JSON object a line"}}) {
       app
         .add_option(name, *target, std::string{"Where the VM's "} + what + "; - is standard output")
@@ -174,6 +178,10 @@ private:
     if (run_.events == "-" && (run_.console == "-" || run_.log == "-")) {
       return usage_error{
         "--events and --console or --log can't share standard output; give one a file"};
+    }
+    if (run_.events == "-" && run_.payload_output == "-") {
+      return usage_error{
+        "--events and --payload-output can't share standard output; give one a file"};
     }
     return run_;
   }

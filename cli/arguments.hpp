@@ -25,8 +25,18 @@ struct run_arguments {
   std::string console;
   std::string log;
   std::string events;
+  /// The payload's output; empty: see output_path().
+  std::string payload_output;
   /// None: the VM may run for as long as it likes.
   std::optional<std::chrono::milliseconds> timeout;
+
+  /// Where the payload's output goes: what was given, else standard output, unless the events have
+  /// that for themselves; then nowhere.
+  std::string output_path() const {
+    if (!payload_output.empty())
+      return payload_output;
+    return events == "-" ? "" : "-";
+  }
 };
 
 /// How data is printed.

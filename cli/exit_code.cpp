@@ -18,6 +18,8 @@ int exit_code_of(vm_errc why) noexcept {
     case vm_errc::cid_exhausted:
     case vm_errc::io_failed:
     case vm_errc::shutting_down: return infrastructure;
+    case vm_errc::denied: return exit_code::denied;
+    case vm_errc::connection_refused:
     case vm_errc::vmm_refused: return failed;
   }
   return failed;
@@ -45,6 +47,26 @@ int exit_code_of(death_reason reason, const vmm_exit& exit) noexcept {
     case microdroid_unknown_runtime_error: return exit_code::infrastructure;
   }
   return exit_code::infrastructure;
+}
+
+int exit_code_of(const run_end& end) noexcept {
+  constexpr std::int32_t highest_of_payloads = 119;
+  const auto& payload = end.payload;
+  if (end.timed_out)
+    return run_timed_out;
+  if (payload.failed
+      && (payload.error == payload_error::payload_verification_failed
+          || payload.error == payload_error::payload_changed))
+    return payload_unverified;
+  if (payload.finished) {
+    auto told = payload.exit_code;
+    return told < 0 || told > highest_of_payloads ? highest_of_payloads : told;
+  }
+  if (end.start_error)
+    return exit_code_of(*end.start_error);
+  if (auto code = exit_code_of(end.reason, end.exit); code != done)
+    return code;
+  return payload.failed ? infrastructure : done;
 }
 
 bool ended_badly(death_reason reason) noexcept {

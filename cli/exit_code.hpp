@@ -3,7 +3,10 @@
 #pragma once
 
 #include "crosvisor/messages/error.hpp"
+#include "crosvisor/messages/payload_status.hpp"
 #include "crosvisor/messages/vm_state.hpp"
+
+#include <optional>
 
 namespace crosvisor::cli {
 
@@ -32,6 +35,22 @@ int exit_code_of(vm_errc why) noexcept;
 /// The code of a VM's end. A VM that was killed without a signal, by its VMM's own stop, counts as
 /// ended by SIGTERM.
 int exit_code_of(death_reason reason, const vmm_exit& exit) noexcept;
+
+/// All that decides the exit code of a run whose VM is dead.
+struct run_end {
+  death_reason reason = death_reason::unknown;
+  vmm_exit exit;
+  payload_info payload;
+  /// `--timeout` ran out before the payload had finished.
+  bool timed_out = false;
+  /// What the start was answered, where that says more than the death.
+  std::optional<vm_errc> start_error;
+};
+
+/// The code of a run; the first that applies of: `--timeout` ran out; the payload was not verified;
+/// the payload finished, with its own code, those above 119 and below 0 being 119; the start was
+/// refused; the VM's end, where that is no success; the payload failed; success.
+int exit_code_of(const run_end& end) noexcept;
 
 /// Whether a VM's end is one that nobody asked for, and whose cause is to be shown.
 bool ended_badly(death_reason reason) noexcept;

@@ -30,6 +30,14 @@ std::string more(const std::string& name, const std::string& text) {
   return cell(name, name_width + answer_width) + text + '\n';
 }
 
+/// A port's name is its number; what it is for is told where it is served.
+std::string port_lines(const host_info& host, const term& paint) {
+  std::string lines;
+  for (const auto& [port, served] : host.vsock_ports)
+    lines += line("vsock port " + std::to_string(port), served, paint);
+  return lines;
+}
+
 std::string vmm_lines(const vmm_info& vmm, const term& paint) {
   auto what = vmm.usable;
   if (what.available)
@@ -61,6 +69,16 @@ json capability_json(const capability& what) {
   return {{"available", what.available}, {"detail", what.detail}};
 }
 
+json ports_json(const host_info& host) {
+  json ports = json::array();
+  for (const auto& [port, served] : host.vsock_ports) {
+    auto object = json{{"port", port}};
+    object.update(capability_json(served));
+    ports.push_back(object);
+  }
+  return ports;
+}
+
 json vmm_json(const vmm_info& vmm) {
   auto object = capability_json(vmm.usable);
   object["path"] = vmm.path.empty() ? json() : json(vmm.path);
@@ -83,6 +101,7 @@ json limits_json(const host_report& report) {
 std::string report_table(const host_report& report, const term& paint) {
   const auto& host = report.host;
   auto text = line("KVM", host.kvm, paint) + line("vhost-vsock", host.vhost_vsock, paint)
+              + line("vsock device", host.vsock_device, paint) + port_lines(host, paint)
               + line("protected VMs", host.protected_vms, paint);
   for (const auto& vmm : host.vmms)
     text += vmm_lines(vmm, paint);
@@ -100,6 +119,8 @@ std::string report_json(const host_report& report) {
               {"version", CROSVISOR_VERSION},
               {"kvm", capability_json(host.kvm)},
               {"vhost_vsock", capability_json(host.vhost_vsock)},
+              {"vsock_device", capability_json(host.vsock_device)},
+              {"vsock_ports", ports_json(host)},
               {"protected_vms", capability_json(host.protected_vms)},
               {"vmms", vmms},
               {"demo_guest", capability_json(report.demo_guest)},

@@ -5,6 +5,7 @@
 #include "crosvisor/cli/host_report.hpp"
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/io/host/host_probe.hpp"
+#include "crosvisor/messages/payload_status.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,12 +39,22 @@ host_info probe(const environment& variables, const capability& state_dir) {
   return io::probe_host(options);
 }
 
+/// The ports that a service on this host serves. Trying to would take them from one that runs.
+std::vector<vsock_port> expected_ports(const host_info& host) {
+  auto vsock = host.vhost_vsock.available || host.vsock_device.available;
+  auto port = [&](std::uint32_t number, const char* what) {
+    return vsock_port{number, {vsock, vsock ? what : "there is no vsock for guests"}};
+  };
+  return {port(payload_output_port, "payload output"), port(payload_status_port, "payload status")};
+}
+
 host_report make_report(const environment& variables) {
   host_report report;
   auto where = find_directories(variables, ::geteuid());
   report.runtime_dir = {static_cast<bool>(where), where ? where->runtime : where.why().what};
   report.state_dir = {static_cast<bool>(where), where ? where->state : where.why().what};
   report.host = probe(variables, report.state_dir);
+  report.host.vsock_ports = expected_ports(report.host);
   report.demo_guest = find_demo_guest(variables);
   report.first_cid = actors::cid_range{}.first;
   report.last_cid = actors::cid_range{}.last;

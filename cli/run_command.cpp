@@ -5,20 +5,19 @@
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/kept_logs.hpp"
 #include "crosvisor/cli/line_writer.hpp"
-#include "crosvisor/cli/output_file.hpp"
+#include "crosvisor/cli/output_copy.hpp"
+#include "crosvisor/cli/prepared_run.hpp"
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/cli/run_session.hpp"
 #include "crosvisor/cli/signal_watch.hpp"
 #include "crosvisor/cli/state_lines.hpp"
-#include "crosvisor/io/config/open_vm_files.hpp"
 #include "crosvisor/io/config/printable.hpp"
-#include "crosvisor/io/config/vm_config_file.hpp"
-#include "crosvisor/io/vm_files.hpp"
 
 #include <caf/send.hpp>
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <future>
 #include <utility>
@@ -29,84 +28,6 @@ namespace {
 
 /// How long a slow reader of what was said last is waited for.
 constexpr std::chrono::seconds flush_bound{2};
-
-/// What ends a run before there is a VM.
-struct early_end {
-  int exit_code = 0;
-  std::string what;
-};
-
-template <class T>
-using outcome = std::variant<T, early_end>;
-
-/// A VM that is ready to be created.
-struct prepared_vm {
-  vm_config config;
-  vm_files files;
-};
-
-std::string shown_path(const run_arguments& arguments) {
-  return io::printable(arguments.config_path, 4096);
-}
-
-void override_config(vm_config& config, const run_arguments& arguments) {
-  if (arguments.name)
-    config.name = *arguments.name;
-  if (arguments.memory_mib)
-    config.memory_mib = *arguments.memory_mib;
-  if (arguments.cpus)
-    config.cpus = *arguments.cpus;
-  if (arguments.vmm)
-    config.vmm = *arguments.vmm;
-  if (arguments.accel)
-    config.accel = *arguments.accel;
-}
-
-outcome<prepared_vm> prepare(const run_arguments& arguments) {
-  auto config = io::load_vm_config(arguments.config_path);
-  if (!config)
-    return early_end{usage, config.why().what};
-  override_config(*config, arguments);
-  auto files = io::open_vm_files(*config, io::folder_of(arguments.config_path));
-  if (!files)
-    return early_end{usage, shown_path(arguments) + ": " + files.why().what};
-  return prepared_vm{std::move(*config), std::move(*files)};
-}
-
-/// What can be told now of a configuration on this host, so that nothing is started in vain.
-std::optional<early_end> check_on_host(const prepared_vm& vm, const host_info& host) {
-  auto choice = choose_vmm(vm.config, host);
-  if (const auto* no = std::get_if<refusal>(&choice))
-    return early_end{no->config_at_fault ? usage : start_failed, no->why};
-  auto fit = io::check_vm_files(vm.config, *vm.files, std::get<vmm_choice>(choice).vmm);
-  if (!fit)
-    return early_end{usage, fit.why().what};
-  return std::nullopt;
-}
-
-/// Opens what the guest writes to, as files of the VM's.
-std::optional<early_end> open_outputs(const run_arguments& arguments, prepared_vm& vm) {
-  for (auto [option, path, file] : {std::tuple{"--console", &arguments.console, &vm.config.console},
-                                    {"--log", &arguments.log, &vm.config.log}}) {
-    if (path->empty())
-      continue;
-    auto fd = open_output(*path, *vm.files);
-    if (!fd)
-      return early_end{usage, std::string{option} + ' ' + fd.why().what};
-    *file = {*path, vm.files->add(std::move(*fd))};
-  }
-  return std::nullopt;
-}
-
-outcome<std::unique_ptr<line_writer>> open_events(const run_arguments& arguments,
-                                                  const io::descriptor_set& files) {
-  if (arguments.events.empty())
-    return nullptr;
-  auto fd = open_output(arguments.events, files);
-  if (!fd)
-    return early_end{usage, "--events " + fd.why().what};
-  return std::make_unique<line_writer>(std::move(*fd));
-}
 
 outcome<std::unique_ptr<embedded_service>> start_service(const environment& variables) {
   auto where = find_directories(variables, ::geteuid());
@@ -122,8 +43,16 @@ outcome<std::unique_ptr<embedded_service>> start_service(const environment& vari
 /// One run, from a service that is there to the exit code.
 class running {
 public:
-  running(const run_arguments& arguments, embedded_service& service, line_writer* events)
-      : arguments_(arguments), service_(service), events_(events) {}
+  /// @param events null: nobody wants them.
+  /// @param output where the payload's output goes; may be empty.
+  running(const run_arguments& arguments, embedded_service& service, line_writer* events,
+          io::unique_fd output)
+      : arguments_(arguments),
+        service_(service),
+        events_(events),
+        wants_output_(output),
+        output_(std::move(output), output_name(arguments.output_path()),
+                [this](const std::string& what) { say(what); }) {}
 
   int run(prepared_vm vm) {
     auto outcome = await_end(std::move(vm));
@@ -144,16 +73,47 @@ private:
     // The session alone holds the promise, so that its loss is heard.
     auto options = session_options(std::move(vm), std::exchange(ended, nullptr));
     auto session = service_.system().spawn<caf::detached>(run_session, std::move(options));
-    auto signals = signal_watch::start(
-      [session](int number) { caf::anon_send(session, signal_atom::value, std::int32_t{number}); });
+    auto signals = signal_watch::start([this, session](int number) {
+      caf::anon_send(session, signal_atom::value, std::int32_t{number});
+      hear_signal();
+    });
     if (!signals)
       complain(infrastructure, "signals are not heard: " + signals.why().what);
+    auto outcome = outcome_of(future);
+    await_output(outcome.death.has_value());
+    return outcome;
+  }
+
+  static run_outcome outcome_of(std::future<run_outcome>& future) {
     try {
       return future.get();
     } catch (const std::future_error&) {
       return {infrastructure, "the session was lost; this is a bug", {}, std::nullopt};
     }
   }
+
+  /// On the signal watch's thread. The session says what its signals do as long as there is one.
+  void hear_signal() {
+    if (++signals_ >= 2)
+      output_.give_up();
+    else if (vm_ended_)
+      say("waiting for whoever reads the payload's output; once more drops the rest");
+  }
+
+  /// All that a dead VM's payload wrote is there to be read; of one that was lost, who knows.
+  void await_output(bool is_dead) {
+    vm_ended_ = true;
+    if (!is_dead)
+      output_.give_up();
+    if (!output_.wait(flush_bound))
+      say("the rest of the payload's output was not read in time, and is dropped");
+  }
+
+  static std::string output_name(const std::string& path) {
+    return path == "-" ? "standard output" : io::in_quotes(path);
+  }
+
+  void say(const std::string& what) { stderr_.add("crosvisor: " + what); }
 
   run_session_options session_options(prepared_vm vm,
                                       const std::shared_ptr<std::promise<run_outcome>>& ended) {
@@ -170,7 +130,9 @@ private:
       if (auto line = lines_.next(event))
         stderr_.add(*line);
     };
-    options.say = [this](const std::string& what) { stderr_.add("crosvisor: " + what); };
+    if (wants_output_)
+      options.on_output = [this](io::unique_fd from) { output_.begin(std::move(from)); };
+    options.say = [this](const std::string& what) { say(what); };
     options.on_end = [ended](run_outcome how) { ended->set_value(std::move(how)); };
     return options;
   }
@@ -211,6 +173,10 @@ private:
   line_writer* events_;
   line_writer stderr_{STDERR_FILENO};
   state_lines lines_{term::of(STDERR_FILENO)};
+  bool wants_output_;
+  output_copy output_; // Goes before stderr_, to which it speaks.
+  std::atomic<int> signals_ = 0;
+  std::atomic<bool> vm_ended_ = false;
 };
 
 outcome<int> try_run(const run_arguments& arguments) {
@@ -222,16 +188,18 @@ outcome<int> try_run(const run_arguments& arguments) {
   if (auto* end = std::get_if<early_end>(&service))
     return *end;
   auto& embedded = *std::get<0>(service);
-  if (auto end = check_on_host(prepared, embedded.host().host)) {
-    end->what = shown_path(arguments) + ": " + end->what;
+  if (auto end = check_on_host(arguments, prepared, embedded.host().host))
     return *end;
-  }
   if (auto end = open_outputs(arguments, prepared))
     return *end;
   auto events = open_events(arguments, *prepared.files);
   if (auto* end = std::get_if<early_end>(&events))
     return *end;
-  return running{arguments, embedded, std::get<0>(events).get()}.run(std::move(prepared));
+  auto output = open_payload_output(arguments, *prepared.files);
+  if (auto* end = std::get_if<early_end>(&output))
+    return *end;
+  return running{arguments, embedded, std::get<0>(events).get(), std::move(std::get<0>(output))}
+    .run(std::move(prepared));
 }
 
 } // namespace

@@ -62,7 +62,23 @@ void run_session_state::created(vm_actor vm, vm_info info) {
   self_->monitor(vm_);
   // Before anything happens to the VM, so that nothing is missed.
   self_->request(vm_, create_timeout, caf::subscribe_atom::value)
-    .then([this](const vm_info&) { start(); }, [this](const caf::error& why) { lose(why); });
+    .then([this](const vm_info&) { open_output(); }, [this](const caf::error& why) { lose(why); });
+}
+
+void run_session_state::open_output() {
+  if (!options_.on_output)
+    return start();
+  self_->request(vm_, create_timeout, caf::open_atom::value, output_atom::value)
+    .then(
+      [this](const passed_fd& output) {
+        options_.on_output(std::move(*output));
+        start();
+      },
+      [this](const caf::error& why) {
+        if (errc_of(why) == vm_errc::unsupported)
+          return start();
+        end(exit_code_of_error(why), "the payload's output can't be opened: " + sentence_of(why));
+      });
 }
 
 void run_session_state::start() {
@@ -106,7 +122,8 @@ void run_session_state::take_signal(int number) {
 void run_session_state::take_timeout() {
   if (outcome_.death)
     return;
-  timed_out_ = true;
+  // A payload that is through has its result, however long its guest stays.
+  timed_out_ = !payload_finished_;
   options_.say("--timeout: " + vm_words() + " has run for " + seconds_of(options_.timeout)
                + "; stopping it");
   if (++stops_ == 1)
@@ -128,6 +145,7 @@ void run_session_state::kill() {
 void run_session_state::take_event(const vm_event& event) {
   if (outcome_.death)
     return;
+  payload_finished_ = event.payload.finished;
   options_.on_event(event);
   if (event.kind != vm_event_kind::dead)
     return;
@@ -138,12 +156,12 @@ void run_session_state::take_event(const vm_event& event) {
 void run_session_state::end_when_done() {
   if (!outcome_.death || !start_answered_)
     return;
-  if (timed_out_)
-    return end(run_timed_out, "");
+  const auto& death = *outcome_.death;
+  run_end how{death.reason, death.exit, death.payload, timed_out_, std::nullopt};
   // Of these the event says start_failed alone; the answer knows whose fault it was.
   if (start_error_ && errc_of(*start_error_) != vm_errc::start_failed && stops_ == 0)
-    return end(exit_code_of_error(*start_error_), sentence_of(*start_error_));
-  end(exit_code_of(outcome_.death->reason, outcome_.death->exit), "");
+    how.start_error = errc_of(*start_error_);
+  end(exit_code_of(how), how.start_error ? sentence_of(*start_error_) : "");
 }
 
 void run_session_state::lose(const caf::error& why) {

@@ -2,6 +2,7 @@
 // Runs one VM for `crosvisor run`: from its creation to its end.
 #pragma once
 
+#include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/messages/interfaces.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
@@ -39,6 +40,9 @@ struct run_session_options {
   caf::timespan longest_stop;
   /// Each event, as it comes.
   std::function<void(const vm_event&)> on_event;
+  /// The payload's output to read, before the start; not called where guests have no vsock. Empty:
+  /// nobody wants it.
+  std::function<void(io::unique_fd)> on_output;
   /// A sentence for the person who watches.
   std::function<void(const std::string&)> say;
   /// Called once, last.
@@ -52,7 +56,8 @@ using run_session_actor = subscriber_actor::extend<
   // The time that the VM has is OVER.
   caf::reacts_to<expired_atom>>;
 
-/// Creates the VM, subscribes, starts it, and quits once it is dead and on_end was called.
+/// Creates the VM, subscribes, opens its output, starts it, and quits once it is dead and on_end
+/// was called.
 class run_session_state {
 public:
   static inline const char* name = "run-session";
@@ -64,6 +69,7 @@ public:
 
 private:
   void created(vm_actor vm, vm_info info);
+  void open_output();
   void start();
   void take_event(const vm_event& event);
   void take_signal(int number);
@@ -84,6 +90,7 @@ private:
   bool start_answered_ = false;
   bool ended_ = false;
   bool timed_out_ = false;
+  bool payload_finished_ = false;
   /// How often the user wanted it to end; a timeout counts too.
   int stops_ = 0;
 };

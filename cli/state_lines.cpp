@@ -16,6 +16,7 @@ style style_of(const vm_event& event) {
   switch (event.kind) {
     case vm_event_kind::started:
     case vm_event_kind::ready: return style::good;
+    case vm_event_kind::payload_error: return style::bad;
     case vm_event_kind::dead: return ended_badly(event.reason) ? style::bad : style::strong;
     default: return style::plain;
   }
@@ -28,6 +29,22 @@ std::string gap_after(const std::string& word) {
   return std::string(word.size() + least > column ? least : column - word.size(), ' ');
 }
 
+std::string word_of(const vm_event& event) {
+  if (event.kind == vm_event_kind::dead)
+    return "dead: " + to_string(event.reason);
+  if (event.kind == vm_event_kind::payload_error)
+    return "payload error";
+  return to_string(event.kind);
+}
+
+std::string detail_of(const vm_event& event) {
+  auto detail = io::printable(event.detail, 400);
+  if (event.kind != vm_event_kind::payload_error)
+    return detail;
+  auto code = to_string(event.payload.error);
+  return detail.empty() ? code : code + ": " + detail;
+}
+
 } // namespace
 
 std::string state_lines::elapsed(const vm_event& event) const {
@@ -38,15 +55,14 @@ std::string state_lines::elapsed(const vm_event& event) const {
 }
 
 std::optional<std::string> state_lines::next(const vm_event& event) {
-  if (event.kind == vm_event_kind::created)
+  // The payload's start is told by its first output, or by what follows.
+  if (event.kind == vm_event_kind::created || event.kind == vm_event_kind::payload_started)
     return std::nullopt;
   if (event.kind == vm_event_kind::starting)
     starting_ms_ = event.time_ms;
-  auto word = to_string(event.kind);
-  if (event.kind == vm_event_kind::dead)
-    word += ": " + to_string(event.reason);
+  auto word = word_of(event);
   auto line = "vm " + std::to_string(event.cid) + ' ' + paint_.paint(style_of(event), word);
-  auto detail = io::printable(event.detail, 400);
+  auto detail = detail_of(event);
   switch (event.kind) {
     case vm_event_kind::started:
     case vm_event_kind::ready: return line + gap_after(word) + elapsed(event);

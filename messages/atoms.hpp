@@ -8,18 +8,25 @@ namespace crosvisor {
 
 using balloon_atom = caf::atom_constant<caf::atom("balloon")>;
 using create_atom = caf::atom_constant<caf::atom("create")>;
+using credit_atom = caf::atom_constant<caf::atom("credit")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
 using exited_atom = caf::atom_constant<caf::atom("exited")>;
 using expired_atom = caf::atom_constant<caf::atom("expired")>;
 using failed_atom = caf::atom_constant<caf::atom("failed")>;
 using fault_atom = caf::atom_constant<caf::atom("fault")>;
+using finished_atom = caf::atom_constant<caf::atom("finished")>;
+using hangup_atom = caf::atom_constant<caf::atom("hangup")>;
 using host_atom = caf::atom_constant<caf::atom("host")>;
 using kill_atom = caf::atom_constant<caf::atom("kill")>;
 using list_atom = caf::atom_constant<caf::atom("list")>;
+using lost_atom = caf::atom_constant<caf::atom("lost")>;
+using output_atom = caf::atom_constant<caf::atom("output")>;
 using resume_atom = caf::atom_constant<caf::atom("resume")>;
 using start_atom = caf::atom_constant<caf::atom("start")>;
 using state_atom = caf::atom_constant<caf::atom("state")>;
+using status_atom = caf::atom_constant<caf::atom("status")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
+using supervisor_atom = caf::atom_constant<caf::atom("supervisor")>;
 using suspend_atom = caf::atom_constant<caf::atom("suspend")>;
 using up_atom = caf::atom_constant<caf::atom("up")>;
 

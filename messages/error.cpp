@@ -18,6 +18,8 @@ std::string to_string(vm_errc code) {
     case vmm_refused: return "vmm_refused";
     case timed_out: return "timed_out";
     case shutting_down: return "shutting_down";
+    case connection_refused: return "connection_refused";
+    case denied: return "denied";
   }
   return "invalid";
 }

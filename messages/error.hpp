@@ -26,6 +26,8 @@ enum class vm_errc : std::uint8_t {
   vmm_refused,        ///< The VMM answered no.
   timed_out,          ///< No answer within the bound.
   shutting_down,      ///< The service takes no new requests.
+  connection_refused, ///< Nobody in the guest listens on that port.
+  denied,             ///< The sender has no right to it.
 };
 
 /// Stable snake_case name.

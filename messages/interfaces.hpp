@@ -24,6 +24,12 @@ using subscriber_actor = caf::typed_actor<
   // One thing that happened to a VM, in order of `seq`. None follows `dead`.
   caf::reacts_to<vm_event>>;
 
+/// Whoever wants to read a payload's output as messages.
+using output_reader_actor = caf::typed_actor<
+  // A PIECE of the output, in order, from the VM that sends it; at most as many bytes as were
+  // granted, and none after the `last`.
+  caf::reacts_to<output_chunk>>;
+
 /// One VM. Holding this handle is the right to use it.
 using vm_actor = caf::typed_actor<
   // START the VM; once, while `not_started`. Answers when the VMM runs the guest.
@@ -46,6 +52,23 @@ using vm_actor = caf::typed_actor<
   // VMM took it, which may be before the guest gave the memory up. invalid_config, wrong_state;
   // vmm_refused, timed_out.
   caf::replies_to<caf::put_atom, balloon_atom, std::uint64_t>::with<caf::ok_atom>,
+  // CONNECT to a port of the guest's, within so long; zero: 5 s, at most an hour. From `started` to
+  // `finished`, not during a stop. denied: the port is below first_unprivileged_port; unsupported:
+  // no vsock here; wrong_state; connection_refused, timed_out; io_failed.
+  caf::replies_to<caf::connect_atom, std::uint32_t, caf::timespan>::with<vsock_socket>,
+  // OPEN the payload's output: a descriptor to read, blocking, all that is kept first, and end of
+  // file once the VM is dead and all was read. A reader that is slower than others finds an early
+  // end; one alone loses nothing. Always allowed. unsupported: no vsock here; io_failed.
+  caf::replies_to<caf::open_atom, output_atom>::with<passed_fd>,
+  // SUBSCRIBE the sender, an output_reader_actor, to the payload's output, until it goes down. It
+  // is sent nothing before it grants credit. Always allowed; repeating it changes nothing.
+  // unsupported.
+  caf::replies_to<caf::subscribe_atom, output_atom>::with<caf::ok_atom>,
+  // GRANT so many bytes of output more to the sender. Always allowed, in vain without a
+  // subscription.
+  caf::reacts_to<credit_atom, std::uint64_t>,
+  // UNSUBSCRIBE the sender from the output; pieces under way still come. Always allowed.
+  caf::reacts_to<caf::unsubscribe_atom, output_atom>,
   // What there is to KNOW of it. Always allowed.
   caf::replies_to<caf::get_atom, state_atom>::with<vm_info>,
   // SUBSCRIBE the sender, which has the interface of a subscriber_actor, until it goes down.
@@ -65,6 +88,16 @@ using vm_supervisor_actor = vm_actor::extend<
   caf::reacts_to<fault_atom, std::string>,
   // The VMM's process has ENDED; nothing of it follows.
   caf::reacts_to<exited_atom, vmm_exit>,
+  // The guest CONNECTED to this port of the host's.
+  caf::reacts_to<caf::connect_atom, std::uint32_t, vsock_socket>,
+  // A line of the guest's status CHANNEL, as it was written.
+  caf::reacts_to<status_atom, payload_status>,
+  // The status channel carried something else, and was closed.
+  caf::reacts_to<status_atom, std::string>,
+  // The streams have read all that the dead VM's connections had.
+  caf::reacts_to<finished_atom>,
+  // The hang WATCHDOG, as it was armed the time with this number, has run out.
+  caf::reacts_to<hangup_atom, std::uint64_t>,
   // The VMM's ANSWER to a request.
   caf::reacts_to<vmm_answer>,
   // The phase with this number has taken as long as it may.
@@ -84,12 +117,25 @@ using registry_actor = caf::typed_actor<
   // FIND a VM by CID or by name. no_such_vm.
   caf::replies_to<caf::get_atom, vm_cid>::with<vm_actor>,
   caf::replies_to<caf::get_atom, vm_name>::with<vm_actor>,
+  // The same VM's supervisor, for who has something of its guest's.
+  caf::replies_to<caf::get_atom, supervisor_atom, vm_cid>::with<vm_supervisor_actor>,
   // LIST every VM, by CID, those included that are dead and not forgotten yet.
   caf::replies_to<list_atom>::with<std::vector<vm_info>>,
   // A supervisor's news of its VM, for the list.
   caf::reacts_to<vm_info>,
   // DRAIN: create none any more, stop all with so much grace, answer when none is left.
   caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;
+
+/// Where guests' connections come in.
+using vsock_acceptor_actor = caf::typed_actor<
+  // This guest CONNECTED to this port of the host's; who it is, is the backend's word.
+  caf::reacts_to<caf::connect_atom, vm_cid, std::uint32_t, vsock_socket>,
+  // The listener on this port is LOST, and why.
+  caf::reacts_to<lost_atom, std::uint32_t, std::string>,
+  // Time to try this port AGAIN.
+  caf::reacts_to<caf::tick_atom, std::uint32_t>,
+  // The host's PORTS, and whether each is served.
+  caf::replies_to<caf::get_atom, host_atom>::with<std::vector<vsock_port>>>;
 
 /// The front door.
 using service_actor = caf::typed_actor<
@@ -103,7 +149,7 @@ using service_actor = caf::typed_actor<
   caf::replies_to<caf::get_atom, vm_name>::with<vm_actor>,
   // LIST every VM, by CID, those included that are dead and not forgotten yet.
   caf::replies_to<list_atom>::with<std::vector<vm_info>>,
-  // What this HOST can do.
+  // What this HOST can do, with the ports that guests may connect to as they are served now.
   caf::replies_to<caf::get_atom, host_atom>::with<host_info>,
   // DRAIN: create none any more, stop all with so much grace for the guests, and answer when none
   // is left. Repeating it is fine.

@@ -13,6 +13,7 @@
 namespace crosvisor::io {
 
 class descriptor_set;
+class unique_fd;
 
 } // namespace crosvisor::io
 
@@ -23,16 +24,25 @@ namespace crosvisor {
 /// they seem.
 using vm_files = std::shared_ptr<io::descriptor_set>;
 
+/// A descriptor on its way from one holder to the next; whoever drops it closes it. Never null in
+/// an answer.
+using passed_fd = std::shared_ptr<io::unique_fd>;
+
+/// A connected stream socket to or from a guest, non-blocking and close-on-exec.
+using vsock_socket = passed_fd;
+
 /// What a VMM answered through its control channel.
 struct vmm_answer {
   std::uint64_t id = 0; ///< Which request.
   bool done = false;
-  bool timed_out = false;
-  std::string what; ///< Why it was not done.
+  std::int32_t code = 0; ///< Why it was not done: an errno value, or 0.
+  std::string what;      ///< The same for people.
   balloon_info balloon;
+  vsock_socket socket;
 };
 
 } // namespace crosvisor
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::vm_files)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::passed_fd)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::vmm_answer)

@@ -7,13 +7,15 @@ namespace crosvisor {
 
 std::string to_string(payload_status_kind kind) {
   constexpr std::array<const char*, 4> names{"started", "ready", "finished", "error"};
-  return names[static_cast<std::size_t>(kind)];
+  auto index = static_cast<std::size_t>(kind);
+  return index < names.size() ? names[index] : "invalid";
 }
 
 std::string to_string(payload_error error) {
   constexpr std::array<const char*, 4> names{"unknown", "payload_verification_failed",
                                              "payload_changed", "payload_invalid_config"};
-  return names[static_cast<std::size_t>(error)];
+  auto index = static_cast<std::size_t>(error);
+  return index < names.size() ? names[index] : "invalid";
 }
 
 } // namespace crosvisor

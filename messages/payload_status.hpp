@@ -44,6 +44,18 @@ struct payload_status {
 inline constexpr std::size_t max_status_line_bytes = 4096;
 inline constexpr std::size_t max_status_message_bytes = 1024;
 
+/// What is known of a payload.
+struct payload_info {
+  /// It writes output, or the guest said that it runs.
+  bool started = false;
+  bool finished = false;
+  /// Meaningful when it has finished; the guest's word, any value.
+  std::int32_t exit_code = 0;
+  /// The guest said that it can't be run, or failed: `error` says how.
+  bool failed = false;
+  payload_error error = payload_error::unknown;
+};
+
 /// A piece of a payload's output.
 struct output_chunk {
   /// Where it begins, in bytes since the payload's first.
@@ -63,6 +75,11 @@ std::string to_string(payload_error error);
 template <class Inspector>
 auto inspect(Inspector& f, payload_status& x) {
   return f(x.kind, x.exit_code, x.error, x.message);
+}
+
+template <class Inspector>
+auto inspect(Inspector& f, payload_info& x) {
+  return f(x.started, x.finished, x.exit_code, x.failed, x.error);
 }
 
 template <class Inspector>

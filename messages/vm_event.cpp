@@ -15,6 +15,8 @@ std::string to_string(vm_event_kind kind) {
     case resumed: return "resumed";
     case stopping: return "stopping";
     case dead: return "dead";
+    case payload_started: return "payload_started";
+    case payload_error: return "payload_error";
   }
   return "invalid";
 }

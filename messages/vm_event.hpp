@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/messages/fwd.hpp"
+#include "crosvisor/messages/payload_status.hpp"
 #include "crosvisor/messages/vm_state.hpp"
 
 #include <chrono>
@@ -18,12 +19,18 @@ enum class vm_event_kind : std::uint8_t {
   created,
   starting,
   started,
-  ready,
-  finished,
+  ready,    ///< The payload serves.
+  finished, ///< The payload has ended: payload_info::exit_code.
   suspended,
   resumed,
   stopping, ///< A stop was asked for; `detail` says which step of the ladder is being tried.
   dead,
+  /// The payload runs: its first output connection, or the guest's word, whichever comes first.
+  /// Once, and before `ready` and `finished`.
+  payload_started,
+  /// The payload can't be run, or failed: payload_info::error; `detail` is the guest's own words.
+  /// At most once.
+  payload_error,
 };
 
 /// One thing that happened to a VM. Whoever subscribes is sent the last state event at once, then
@@ -44,6 +51,8 @@ struct vm_event {
   death_reason reason = death_reason::unknown;
   /// Of a `dead` event alone.
   vmm_exit exit;
+  /// What was known of the payload with this event, `dead` included.
+  payload_info payload;
 };
 
 /// Stable snake_case name.
@@ -57,7 +66,7 @@ inline std::int64_t unix_time_ms() {
 
 template <class Inspector>
 auto inspect(Inspector& f, vm_event& x) {
-  return f(x.seq, x.time_ms, x.cid, x.name, x.kind, x.state, x.detail, x.reason, x.exit);
+  return f(x.seq, x.time_ms, x.cid, x.name, x.kind, x.state, x.detail, x.reason, x.exit, x.payload);
 }
 
 } // namespace crosvisor

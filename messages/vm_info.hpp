@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/messages/fwd.hpp"
+#include "crosvisor/messages/payload_status.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 #include "crosvisor/messages/vm_state.hpp"
 
@@ -28,6 +29,7 @@ struct vm_info {
   /// Meaningful when the state is `dead`.
   death_reason reason = death_reason::unknown;
   vmm_exit exit;
+  payload_info payload;
 };
 
 /// The balloon of a VM, in bytes. A larger balloon leaves the guest less memory.
@@ -41,7 +43,7 @@ struct balloon_info {
 template <class Inspector>
 auto inspect(Inspector& f, vm_info& x) {
   return f(x.cid, x.name, x.state, x.suspended, x.vmm, x.accel, x.memory_mib, x.cpus, x.created_ms,
-           x.vmm_pid, x.reason, x.exit);
+           x.vmm_pid, x.reason, x.exit, x.payload);
 }
 
 template <class Inspector>

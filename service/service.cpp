@@ -2,6 +2,8 @@
 #include "crosvisor/service/service.hpp"
 
 #include "crosvisor/actors/registry.hpp"
+#include "crosvisor/actors/vsock_acceptor.hpp"
+#include "crosvisor/io/logging.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
@@ -14,68 +16,134 @@ namespace crosvisor {
 
 namespace {
 
+/// An acceptor that goes down has a bug or found no memory. So many get a successor; then the
+/// service ends, since one whose guests go unheard only looks healthy.
+constexpr int max_acceptors = 10;
+
+/// How the ports are where no acceptor says it.
+std::vector<vsock_port> unserved(const std::string& why) {
+  return {{payload_output_port, {false, why}}, {payload_status_port, {false, why}}};
+}
+
 /// Checks what comes in, and passes it on to the registry.
-struct service_state {
+class service_state {
+public:
+  using pointer = service_actor::stateful_pointer<service_state>;
+
   static inline const char* name = "service";
 
-  service_actor::stateful_pointer<service_state> self;
-  registry_actor registry;
-  host_info host;
+  explicit service_state(pointer self) : self_(self) {}
 
-  explicit service_state(service_actor::stateful_pointer<service_state> selfptr) : self(selfptr) {}
+  ~service_state() {
+    caf::anon_send_exit(acceptor_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(registry_, caf::exit_reason::user_shutdown);
+  }
 
-  ~service_state() { caf::anon_send_exit(registry, caf::exit_reason::user_shutdown); }
+  service_actor::behavior_type make_behavior(const io::backend& host,
+                                             const service_options& options);
 
+private:
   /// Everything that can be checked before anything is allocated.
   caf::result<vm_actor, vm_info> create(vm_config& config, vm_files& files) {
     if (auto problem = find_problem(config))
       return caf::make_error(vm_errc::invalid_config, *problem);
     if (!files)
       return caf::make_error(vm_errc::invalid_config, "files: the descriptors are missing");
-    auto choice = choose_vmm(config, host);
+    auto choice = choose_vmm(config, host_);
     if (const auto* no = std::get_if<refusal>(&choice))
       return caf::make_error(no->config_at_fault ? vm_errc::unsupported : vm_errc::vmm_unavailable,
                              no->why);
-    return self->delegate(registry, create_atom::value, std::move(config), std::move(files),
-                          std::get<vmm_choice>(choice));
+    return self_->delegate(registry_, create_atom::value, std::move(config), std::move(files),
+                           std::get<vmm_choice>(choice));
   }
+
+  caf::result<host_info> describe_host();
+  void spawn_acceptor();
+  void down(const caf::down_msg& down);
+
+  pointer self_;
+  registry_actor registry_;
+  vsock_acceptor_actor acceptor_; ///< Null: no vsock.
+  actors::vsock_acceptor_options accepting_;
+  int acceptors_ = 0;
+  host_info host_;
 };
 
-service_actor::behavior_type service(service_actor::stateful_pointer<service_state> self,
-                                     host_info host, actors::registry_options options) {
-  self->state.host = std::move(host);
-  self->state.registry = self->spawn<caf::monitored>(actors::registry, std::move(options));
+caf::result<host_info> service_state::describe_host() {
+  if (!acceptor_) {
+    auto host = host_;
+    host.vsock_ports = unserved("this service has no vsock");
+    return host;
+  }
+  auto promise = self_->make_response_promise<host_info>();
+  auto answer = [this, promise](std::vector<vsock_port> ports) mutable {
+    auto host = host_;
+    host.vsock_ports = std::move(ports);
+    promise.deliver(std::move(host));
+  };
+  self_->request(acceptor_, accepting_.timeouts.ports, caf::get_atom::value, host_atom::value)
+    .then(
+      [answer](std::vector<vsock_port>& ports) mutable { answer(std::move(ports)); },
+      [answer](const caf::error&) mutable { answer(unserved("the acceptor does not answer")); });
+  return promise;
+}
+
+void service_state::spawn_acceptor() {
+  ++acceptors_;
+  acceptor_ = self_->spawn<caf::monitored>(actors::vsock_acceptor, accepting_);
+}
+
+void service_state::down(const caf::down_msg& down) {
   // Without a registry there is no service.
-  self->set_down_handler([self](caf::down_msg& down) { self->quit(down.reason); });
+  if (down.source != acceptor_)
+    return self_->quit(down.reason);
+  log::error("service lost its vsock acceptor: {}", to_string(down.reason));
+  if (acceptors_ >= max_acceptors)
+    return self_->quit(down.reason ? down.reason : caf::exit_reason::unknown);
+  spawn_acceptor();
+}
+
+service_actor::behavior_type service_state::make_behavior(const io::backend& host,
+                                                          const service_options& options) {
+  host_ = host.host;
+  auto vsock = host.streams && host.vsock;
+  self_->set_down_handler([this](const caf::down_msg& gone) { down(gone); });
+  registry_ = self_->spawn<caf::monitored>(
+    actors::registry, actors::registry_options{
+                        options.cids, options.timeouts, host.launcher, host.cids, host.last_cid,
+                        vsock ? host.streams : nullptr, options.privileged_ports});
+  if (vsock) {
+    accepting_ = {host.vsock, registry_, options.cids.first, options.vsock_timeouts};
+    spawn_acceptor();
+  }
   return {
-    [self](create_atom, vm_config& config, vm_files& files) {
-      return self->state.create(config, files);
+    [this](create_atom, vm_config& config, vm_files& files) { return create(config, files); },
+    [this](caf::get_atom get, vm_cid cid) { return self_->delegate(registry_, get, cid); },
+    [this](caf::get_atom get, vm_name& vm) {
+      return self_->delegate(registry_, get, std::move(vm));
     },
-    [self](caf::get_atom get, vm_cid cid) {
-      return self->delegate(self->state.registry, get, cid);
-    },
-    [self](caf::get_atom get, vm_name& name) {
-      return self->delegate(self->state.registry, get, std::move(name));
-    },
-    [self](list_atom list) { return self->delegate(self->state.registry, list); },
-    [self](caf::get_atom, host_atom) { return self->state.host; },
-    [self](drain_atom drain, caf::timespan grace) {
-      return self->delegate(self->state.registry, drain, grace);
+    [this](list_atom list) { return self_->delegate(registry_, list); },
+    [this](caf::get_atom, host_atom) { return describe_host(); },
+    [this](drain_atom drain, caf::timespan grace) {
+      return self_->delegate(registry_, drain, grace);
     },
   };
+}
+
+service_actor::behavior_type service(service_state::pointer self, const io::backend& host,
+                                     const service_options& options) {
+  return self->state.make_behavior(host, options);
 }
 
 } // namespace
 
 caf::timespan longest_stop(const actors::vm_timeouts& timeouts, caf::timespan grace) {
-  return grace + timeouts.quit + timeouts.terminate + timeouts.kill;
+  return grace + timeouts.quit + timeouts.terminate + timeouts.kill + timeouts.finish;
 }
 
 service_actor spawn_service(caf::actor_system& system, const io::backend& host,
                             const service_options& options) {
-  return system.spawn(service, host.host,
-                      actors::registry_options{options.cids, options.timeouts, host.launcher,
-                                               host.cids, host.last_cid});
+  return system.spawn(service, host, options);
 }
 
 } // namespace crosvisor

@@ -12,17 +12,22 @@ namespace crosvisor {
 struct service_options {
   actors::cid_range cids;
   actors::vm_timeouts timeouts;
+  actors::vsock_timeouts vsock_timeouts;
+  /// Whether clients may connect to guests' ports below first_unprivileged_port.
+  bool privileged_ports = false;
 };
 
 /// How long a guest gets to heed its power button when nobody says otherwise.
 inline constexpr caf::timespan default_grace = std::chrono::seconds{10};
 
-/// The longest that the stop ladder takes, and with it a drain, for a guest that gets `grace`.
+/// The longest that a stop takes, from its first rung to the last words of a dead guest, and with
+/// it a drain, for a guest that gets `grace`.
 caf::timespan longest_stop(const actors::vm_timeouts& timeouts, caf::timespan grace);
 
 /// Spawns the service in `system`, whose configuration went through register_types(). To end it,
 /// send (drain_atom, grace) and wait for the answer, then send it an exit message; without the
-/// drain the exit kills all VMs. `host` must outlive the actor system.
+/// drain the exit kills all VMs. Without a vsock listener or guest streams in `host` there is no
+/// vsock for guests, and the rest works. `host` must outlive the actor system.
 service_actor spawn_service(caf::actor_system& system, const io::backend& host,
                             const service_options& options);
 

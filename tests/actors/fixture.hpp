@@ -45,6 +45,8 @@ struct actor_fixture : test_coordinator_fixture<test_config> {
   std::shared_ptr<fake_launcher> launcher = std::make_shared<fake_launcher>();
   std::shared_ptr<fake_claimer> claimer = std::make_shared<fake_claimer>();
   std::shared_ptr<fake_cid_store> last_cid = std::make_shared<fake_cid_store>();
+  std::shared_ptr<fake_stream_factory> streams = std::make_shared<fake_stream_factory>();
+  std::shared_ptr<fake_vsock_listener> listener = std::make_shared<fake_vsock_listener>();
   actors::vm_timeouts timeouts;
 
   static vm_config small_vm(std::string name = "") {
@@ -69,8 +71,9 @@ struct actor_fixture : test_coordinator_fixture<test_config> {
   }
 
   registry_actor spawn_registry(actors::cid_range cids = {}) {
-    return ends_with_test(sys.spawn(
-      actors::registry, actors::registry_options{cids, timeouts, launcher, claimer, last_cid}));
+    return ends_with_test(
+      sys.spawn(actors::registry, actors::registry_options{cids, timeouts, launcher, claimer,
+                                                           last_cid, streams, false}));
   }
 
   /// Runs all messages that there are, and no timer.

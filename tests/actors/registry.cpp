@@ -134,6 +134,24 @@ CAF_TEST(a vm is found by cid and by name and by nothing else) {
                   vm_errc::no_such_vm);
 }
 
+CAF_TEST(the supervisor of a vm is found by its cid) {
+  auto registry = spawn_registry();
+  auto vm = create(registry, small_vm("demo"));
+  auto found =
+    ask<vm_supervisor_actor>(registry, caf::get_atom::value, supervisor_atom::value, vm.cid);
+  CAF_CHECK(found->get() == vms[vm.cid]);
+  auto missing =
+    ask<vm_supervisor_actor>(registry, caf::get_atom::value, supervisor_atom::value, vm_cid{4711});
+  CAF_CHECK_EQUAL(missing->why(), vm_errc::no_such_vm);
+}
+
+CAF_TEST(each vm has streams of its own) {
+  auto registry = spawn_registry();
+  create(registry, small_vm());
+  create(registry, small_vm());
+  CAF_CHECK_EQUAL(streams->made.size(), 2u);
+}
+
 CAF_TEST(the list is by cid and as new as the last answer) {
   auto registry = spawn_registry();
   create(registry, small_vm("a"));

@@ -7,16 +7,46 @@
 namespace crosvisor::tests {
 
 struct supervised_vm : actor_fixture {
+  /// @param with_vsock whether there is vsock for guests.
+  explicit supervised_vm(vm_config config = small_vm("demo"), vmm_choice choice = {},
+                         bool privileged_ports = false, bool with_vsock = true) {
+    actors::vm_supervisor_options options{{2048, config, choice, vm_files{}, nullptr},
+                                          actors::describe_new_vm(2048, config, choice),
+                                          launcher,
+                                          timeouts,
+                                          registry,
+                                          nullptr,
+                                          privileged_ports};
+    if (with_vsock)
+      options.streams = streams;
+    supervisor = ends_with_test(sys.spawn(actors::vm_supervisor, std::move(options)));
+    vm = caf::actor_cast<vm_actor>(supervisor);
+    told = listen(vm);
+  }
+
   registry_actor registry = spawn_registry();
-  vm_supervisor_actor supervisor = ends_with_test(
-    sys.spawn(actors::vm_supervisor,
-              actors::vm_supervisor_options{{2048, small_vm("demo"), {}, vm_files{}, nullptr},
-                                            actors::describe_new_vm(2048, small_vm("demo"), {}),
-                                            launcher,
-                                            timeouts,
-                                            registry}));
-  vm_actor vm = caf::actor_cast<vm_actor>(supervisor);
-  told_events told = listen(vm);
+  vm_supervisor_actor supervisor;
+  vm_actor vm;
+  told_events told;
+
+  /// The VM's streams.
+  fake_streams& guest() { return *streams->made.at(0); }
+
+  /// The guest writes a line to its status channel.
+  void say(payload_status_kind kind, std::int32_t exit_code = 0,
+           payload_error error = payload_error::unknown, std::string message = "") {
+    guest().callbacks.on_status({kind, exit_code, error, std::move(message)});
+    settle();
+  }
+
+  /// The guest connects to a port of the host's.
+  std::weak_ptr<io::unique_fd> connect(std::uint32_t port) {
+    auto socket = std::make_shared<io::unique_fd>();
+    std::weak_ptr<io::unique_fd> seen = socket;
+    caf::anon_send(supervisor, caf::connect_atom::value, port, vsock_socket{std::move(socket)});
+    settle();
+    return seen;
+  }
 
   fake_vmm& vmm() { return *launcher->launched.at(0); }
 

@@ -22,26 +22,31 @@ struct expectation {
 };
 
 constexpr std::array<expectation, vm_phase_count> expected{{
-  {vm_phase::created, {"launching/launch", "dead/bury", "dead/bury", ".", ".", ".", ".", ".", "."}},
+  {vm_phase::created,
+   {"launching/launch", "dead/bury", "dead/bury", ".", ".", ".", ".", ".", ".", ".", "."}},
   {vm_phase::launching,
    {"launching/reject", "terminating/terminate", "killing/kill", "running/announce", "dead/bury",
-    "killing/kill", "dead/bury", ".", "killing/kill"}},
+    "killing/kill", "finishing/finish_streams", ".", "killing/kill", ".", "."}},
   {vm_phase::running,
    {"running/reject", "asking_guest/press_power_button", "killing/kill", ".", ".", "killing/kill",
-    "dead/bury", ".", "."}},
+    "finishing/finish_streams", ".", ".", "killing/kill", "."}},
   {vm_phase::asking_guest,
    {"asking_guest/reject", "asking_guest/join", "killing/kill", ".", ".", "killing/kill",
-    "dead/bury", "asking_vmm/ask_to_quit", "asking_vmm/ask_to_quit"}},
+    "finishing/finish_streams", "asking_vmm/ask_to_quit", "asking_vmm/ask_to_quit", ".", "."}},
   {vm_phase::asking_vmm,
-   {"asking_vmm/reject", "asking_vmm/join", "killing/kill", ".", ".", "killing/kill", "dead/bury",
-    "terminating/terminate", "terminating/terminate"}},
+   {"asking_vmm/reject", "asking_vmm/join", "killing/kill", ".", ".", "killing/kill",
+    "finishing/finish_streams", "terminating/terminate", "terminating/terminate", ".", "."}},
   {vm_phase::terminating,
    {"terminating/reject", "terminating/join", "killing/kill", ".", "dead/bury", "killing/kill",
-    "dead/bury", ".", "killing/kill"}},
+    "finishing/finish_streams", ".", "killing/kill", ".", "."}},
   {vm_phase::killing,
-   {"killing/reject", "killing/join", "killing/join", ".", "dead/bury", ".", "dead/bury", ".",
-    "dead/abandon"}},
-  {vm_phase::dead, {"dead/reject", "dead/join", "dead/join", ".", ".", ".", ".", ".", "."}},
+   {"killing/reject", "killing/join", "killing/join", ".", "dead/bury", ".",
+    "finishing/finish_streams", ".", "dead/abandon", ".", "."}},
+  {vm_phase::finishing,
+   {"finishing/reject", "finishing/join", "finishing/join", ".", ".", ".", ".", ".", "dead/bury",
+    ".", "dead/bury"}},
+  {vm_phase::dead,
+   {"dead/reject", "dead/join", "dead/join", ".", ".", ".", ".", ".", ".", ".", "."}},
 }};
 
 std::string name_of(vm_action action) {
@@ -55,6 +60,7 @@ std::string name_of(vm_action action) {
     case vm_action::ask_to_quit: return "ask_to_quit";
     case vm_action::terminate: return "terminate";
     case vm_action::kill: return "kill";
+    case vm_action::finish_streams: return "finish_streams";
     case vm_action::bury: return "bury";
     case vm_action::abandon: return "abandon";
   }
@@ -117,4 +123,18 @@ CAF_TEST(a fault is a failed start before the guest ran and a crash after) {
   auto after = judge_death(killed, end_cause::fault, true, "internal error");
   CAF_CHECK_EQUAL(to_string(after.reason), "crash");
   CAF_CHECK_EQUAL(after.detail, "internal error");
+}
+
+CAF_TEST(a guest that was waited for in vain has hung) {
+  vmm_exit killed{exit_kind::signal, 9, death_reason::killed, ""};
+  auto exit = judge_death(killed, end_cause::hung, true, "said nothing within 30 s");
+  CAF_CHECK_EQUAL(to_string(exit.reason), "hangup");
+  CAF_CHECK_EQUAL(exit.detail, "said nothing within 30 s");
+  CAF_CHECK_EQUAL(exit.value, 9);
+}
+
+CAF_TEST(a guest that ends by itself just then has not hung) {
+  auto exit = judge_death(exit_with(death_reason::crash), end_cause::hung, true, "silence");
+  CAF_CHECK_EQUAL(to_string(exit.reason), "crash");
+  CAF_CHECK_EQUAL(exit.detail, "as the VMM has it");
 }

@@ -104,6 +104,18 @@ CAF_TEST(what is missing is named) {
   CAF_CHECK_EQUAL(problem({"logs"}), "VM is required; see `crosvisor logs --help`");
 }
 
+CAF_TEST(the output of the payload goes to standard output unless the events are there) {
+  CAF_CHECK_EQUAL(run({"c.json"}).output_path(), "-");
+  CAF_CHECK_EQUAL(run({"c.json", "--console", "-"}).output_path(), "-");
+  CAF_CHECK_EQUAL(run({"c.json", "--events", "e.jsonl"}).output_path(), "-");
+  CAF_CHECK_EQUAL(run({"c.json", "--events", "-"}).output_path(), "");
+  CAF_CHECK_EQUAL(run({"c.json", "--payload-output", "o.txt"}).output_path(), "o.txt");
+  CAF_CHECK_EQUAL(run({"c.json", "--events", "-", "--payload-output", "o.txt"}).output_path(),
+                  "o.txt");
+  CAF_CHECK_EQUAL(problem({"run", "c.json", "--events", "-", "--payload-output", "-"}),
+                  "--events and --payload-output can't share standard output; give one a file");
+}
+
 CAF_TEST(events share standard output with nobody) {
   CAF_CHECK_EQUAL(problem({"run", "c.json", "--events", "-", "--console", "-"}),
                   "--events and --console or --log can't share standard output; give one a file");

@@ -62,6 +62,42 @@ CAF_TEST(other events have no reason) {
     R"("event":"ready"})");
 }
 
+CAF_TEST(the result of a payload is told with its end and with the death) {
+  auto finished = event(vm_event_kind::finished);
+  finished.detail = "exit 200";
+  finished.payload = {true, true, 200, false, {}};
+  CAF_CHECK_EQUAL(
+    event_json(finished),
+    R"({"schema":1,"seq":7,"time":"2026-11-24T07:30:00.123Z","cid":2048,"name":"demo",)"
+    R"("event":"finished","detail":"exit 200","payload_exit_code":200})");
+  auto dead = death(exit_kind::code, 0);
+  dead.payload = finished.payload;
+  CAF_CHECK_EQUAL(
+    event_json(dead),
+    R"({"schema":1,"seq":7,"time":"2026-11-24T07:30:00.123Z","cid":2048,"name":"demo",)"
+    R"("event":"dead","payload_exit_code":200,"reason":"killed","vmm_exit":{"code":0}})");
+  auto stopping = event(vm_event_kind::stopping);
+  stopping.payload = finished.payload;
+  CAF_CHECK(event_json(stopping).find("payload") == std::string::npos);
+}
+
+CAF_TEST(an error of the payload has its name) {
+  auto failed = event(vm_event_kind::payload_error);
+  failed.detail = "no signature";
+  failed.payload = {true, false, 0, true, payload_error::payload_verification_failed};
+  CAF_CHECK_EQUAL(
+    event_json(failed),
+    R"({"schema":1,"seq":7,"time":"2026-11-24T07:30:00.123Z","cid":2048,"name":"demo",)"
+    R"("event":"payload_error","detail":"no signature",)"
+    R"("payload_error":"payload_verification_failed"})");
+  auto started = event(vm_event_kind::payload_started);
+  started.payload.started = true;
+  CAF_CHECK_EQUAL(
+    event_json(started),
+    R"({"schema":1,"seq":7,"time":"2026-11-24T07:30:00.123Z","cid":2048,"name":"demo",)"
+    R"("event":"payload_started"})");
+}
+
 CAF_TEST(what a guest says breaks no line) {
   auto stopping = event(vm_event_kind::stopping);
   stopping.detail = "a\n\"b\" \xff";

@@ -47,12 +47,69 @@ CAF_TEST(each refusal has its code) {
   CAF_CHECK_EQUAL(exit_code_of(vm_errc::invalid_config), 2);
   CAF_CHECK_EQUAL(exit_code_of(vm_errc::unsupported), 2);
   CAF_CHECK_EQUAL(exit_code_of(vm_errc::no_such_vm), 3);
+  CAF_CHECK_EQUAL(exit_code_of(vm_errc::denied), 4);
+  CAF_CHECK_EQUAL(exit_code_of(vm_errc::connection_refused), 1);
   CAF_CHECK_EQUAL(exit_code_of(vm_errc::timed_out), 5);
   CAF_CHECK_EQUAL(exit_code_of(vm_errc::name_taken), 6);
   CAF_CHECK_EQUAL(exit_code_of(vm_errc::vmm_unavailable), 125);
   CAF_CHECK_EQUAL(exit_code_of(vm_errc::start_failed), 125);
   CAF_CHECK_EQUAL(exit_code_of(vm_errc::io_failed), 126);
   CAF_CHECK_EQUAL(exit_code_of(vm_errc::cid_exhausted), 126);
+}
+
+CAF_TEST(the first that applies decides a run) {
+  using enum death_reason;
+  using error = payload_error;
+  constexpr payload_info none{};
+  constexpr auto finished = [](int code) { return payload_info{true, true, code, false, {}}; };
+  constexpr auto failed = [](error how) { return payload_info{true, false, 0, true, how}; };
+  struct row {
+    const char* what;
+    run_end end;
+    int code;
+  };
+  const vmm_exit exited{exit_kind::code, 0, shutdown, ""};
+  const vmm_exit by_kill{exit_kind::signal, 9, killed, ""};
+  const std::optional<vm_errc> no_error;
+  const row rows[] = {
+    {"no word and a clean end", {shutdown, exited, none, false, no_error}, 0},
+    {"success", {shutdown, exited, finished(0), false, no_error}, 0},
+    {"its own", {shutdown, exited, finished(7), false, no_error}, 7},
+    {"its own highest", {shutdown, exited, finished(119), false, no_error}, 119},
+    {"too high", {shutdown, exited, finished(120), false, no_error}, 119},
+    {"signal of a shell", {shutdown, exited, finished(255), false, no_error}, 119},
+    {"below zero", {shutdown, exited, finished(-1), false, no_error}, 119},
+    {"success and then a crash", {crash, exited, finished(0), false, no_error}, 0},
+    {"its own and then a kill", {killed, by_kill, finished(3), false, no_error}, 3},
+    {"a hang", {hangup, by_kill, none, false, no_error}, 121},
+    {"a crash", {crash, exited, none, false, no_error}, 120},
+    {"a kill", {killed, by_kill, none, false, no_error}, 137},
+    {"timeout", {shutdown, exited, none, true, no_error}, 124},
+    {"timeout, then the payload was ended", {shutdown, exited, finished(143), true, no_error}, 124},
+    {"not verified",
+     {shutdown, exited, failed(error::payload_verification_failed), false, no_error},
+     123},
+    {"changed, then a crash",
+     {crash, exited, failed(error::payload_changed), false, no_error},
+     123},
+    {"not verified, and says it was fine",
+     {shutdown, exited, {true, true, 0, true, error::payload_verification_failed}, false, no_error},
+     123},
+    {"bad payload config",
+     {shutdown, exited, failed(error::payload_invalid_config), false, no_error},
+     126},
+    {"unknown error", {shutdown, exited, failed(error::unknown), false, no_error}, 126},
+    {"unknown error, then a reboot",
+     {reboot, exited, failed(error::unknown), false, no_error},
+     122},
+    {"unknown error and a code",
+     {shutdown, exited, {true, true, 4, true, error::unknown}, false, no_error},
+     4},
+    {"refused start", {start_failed, {}, none, false, vm_errc::invalid_config}, 2},
+    {"failed start", {start_failed, {}, none, false, no_error}, 125},
+  };
+  for (const auto& [what, end, code] : rows)
+    CAF_CHECK_EQUAL(what + std::to_string(exit_code_of(end)), what + std::to_string(code));
 }
 
 CAF_TEST(an end that somebody asked for is not a bad one) {

@@ -15,6 +15,8 @@ host_report sample() {
   host_report report;
   report.host.kvm = {false, "/dev/kvm: No such file or directory"};
   report.host.vhost_vsock = {true, ""};
+  report.host.vsock_device = {false, "crosvisor-vsock was not found"};
+  report.host.vsock_ports = {{3000, {true, "payload output"}}, {5000, {false, "busy"}}};
   report.host.protected_vms = {false, "needs crosvm on an ARM host with pKVM"};
   report.host.vmms = {
     {vmm_kind::crosvm, "", "", {false, "not found in PATH; CROSVISOR_CROSVM may name it"}, {}},
@@ -39,6 +41,9 @@ CAF_TEST(people see a table) {
   CAF_CHECK_EQUAL(report_table(sample(), term{}),
                   "KVM             no   /dev/kvm: No such file or directory\n"
                   "vhost-vsock     yes\n"
+                  "vsock device    no   crosvisor-vsock was not found\n"
+                  "vsock port 3000 yes  payload output\n"
+                  "vsock port 5000 no   busy\n"
                   "protected VMs   no   needs crosvm on an ARM host with pKVM\n"
                   "crosvm          no   not found in PATH; CROSVISOR_CROSVM may name it\n"
                   "qemu            yes  /usr/bin/qemu-system-x86_64, QEMU emulator version 7.2.22\n"
@@ -70,6 +75,22 @@ CAF_TEST(programs see JSON) {
     "available": true,
     "detail": ""
   },
+  "vsock_device": {
+    "available": false,
+    "detail": "crosvisor-vsock was not found"
+  },
+  "vsock_ports": [
+    {
+      "port": 3000,
+      "available": true,
+      "detail": "payload output"
+    },
+    {
+      "port": 5000,
+      "available": false,
+      "detail": "busy"
+    }
+  ],
   "protected_vms": {
     "available": false,
     "detail": "needs crosvm on an ARM host with pKVM"

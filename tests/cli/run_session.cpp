@@ -22,6 +22,8 @@ struct fixture : tests::actor_fixture {
     backend.launcher = launcher;
     backend.cids = claimer;
     backend.last_cid = last_cid;
+    backend.streams = streams;
+    backend.vsock = listener;
     service = ends_with_test(spawn_service(sys, backend, {}));
     config = small_vm("demo");
   }
@@ -35,6 +37,10 @@ struct fixture : tests::actor_fixture {
     options.grace = 10s;
     options.longest_stop = 60s;
     options.on_event = [this](const vm_event& event) { events.push_back(to_string(event.kind)); };
+    options.on_output = [this](io::unique_fd from) {
+      launched_before_output = !launcher->launched.empty();
+      output = std::move(from);
+    };
     options.say = [this](const std::string& sentence) { said.push_back(sentence); };
     options.on_end = [this](run_outcome how) { outcome = std::move(how); };
     session = ends_with_test(sys.spawn(run_session, std::move(options)));
@@ -58,6 +64,14 @@ struct fixture : tests::actor_fixture {
     settle();
   }
 
+  /// The guest writes a line to its status channel.
+  void guest_says(payload_status line) {
+    streams->made.at(0)->callbacks.on_status(std::move(line));
+    settle();
+  }
+
+  io::unique_fd output;
+  bool launched_before_output = false;
   io::backend backend;
   service_actor service;
   vm_config config;
@@ -186,6 +200,73 @@ CAF_TEST(a signal while the VM starts is not lost) {
   exit(death_reason::unknown, exit_kind::signal, SIGTERM);
   CAF_REQUIRE(outcome);
   CAF_CHECK_EQUAL(outcome->exit_code, 143);
+}
+
+CAF_TEST(the output is there before the VM runs) {
+  begin();
+  CAF_CHECK(static_cast<bool>(output));
+  CAF_CHECK(!launched_before_output);
+  CAF_CHECK_EQUAL(launcher->launched.size(), 1u);
+}
+
+CAF_TEST(without vsock the VM runs without output) {
+  backend.vsock = nullptr;
+  service = ends_with_test(spawn_service(sys, backend, {}));
+  begin();
+  CAF_CHECK(!output);
+  CAF_CHECK_EQUAL(launcher->launched.size(), 1u);
+}
+
+CAF_TEST(the code of the payload is the code of the run) {
+  begin();
+  come_up();
+  guest_says({payload_status_kind::finished, 7, {}, ""});
+  exit(death_reason::shutdown, exit_kind::code, 0);
+  CAF_REQUIRE(outcome);
+  CAF_CHECK_EQUAL(outcome->exit_code, 7);
+  CAF_CHECK_EQUAL(
+    events, (strings{"created", "starting", "started", "payload_started", "finished", "dead"}));
+}
+
+CAF_TEST(a payload that was not verified has a code of its own) {
+  begin();
+  come_up();
+  guest_says({payload_status_kind::error, 0, payload_error::payload_changed, "other digest"});
+  exit(death_reason::shutdown, exit_kind::code, 0);
+  CAF_REQUIRE(outcome);
+  CAF_CHECK_EQUAL(outcome->exit_code, 123);
+}
+
+CAF_TEST(a guest that hangs is told by its code) {
+  config.guest_protocol = true;
+  config.started_timeout_s = 5;
+  begin();
+  come_up();
+  pass(5s);
+  CAF_CHECK_EQUAL(vmm().killed, 1);
+  exit(death_reason::killed, exit_kind::signal, SIGKILL);
+  CAF_REQUIRE(outcome);
+  CAF_CHECK_EQUAL(outcome->exit_code, 121);
+}
+
+CAF_TEST(a timeout after the payload has finished keeps its code) {
+  begin(1s);
+  come_up();
+  guest_says({payload_status_kind::finished, 7, {}, ""});
+  pass(1s);
+  exit(death_reason::shutdown, exit_kind::code, 0);
+  CAF_REQUIRE(outcome);
+  CAF_CHECK_EQUAL(outcome->exit_code, 7);
+}
+
+CAF_TEST(a payload that a timeout ends has run out of time) {
+  begin(1s);
+  come_up();
+  pass(1s);
+  guest_says({payload_status_kind::finished, 143, {}, ""});
+  exit(death_reason::shutdown, exit_kind::code, 0);
+  CAF_REQUIRE(outcome);
+  CAF_CHECK_EQUAL(outcome->exit_code, 124);
 }
 
 CAF_TEST(a service that dies ends the session) {

@@ -51,6 +51,16 @@ CAF_TEST(a good run reads like a list) {
                   "vm 2048 dead: shutdown   1.71 s");
 }
 
+CAF_TEST(an error of the payload says which and why) {
+  auto failed = event(vm_event_kind::payload_error, 0, "no signature");
+  failed.payload.error = payload_error::payload_verification_failed;
+  CAF_CHECK_EQUAL(next(failed),
+                  "vm 2048 payload error   payload_verification_failed: no signature");
+  failed.detail.clear();
+  CAF_CHECK_EQUAL(next(failed), "vm 2048 payload error   payload_verification_failed");
+  CAF_CHECK_EQUAL(next(event(vm_event_kind::payload_started, 0)), "(none)");
+}
+
 CAF_TEST(a bad end says why) {
   next(event(vm_event_kind::starting, 1000));
   CAF_CHECK_EQUAL(next(death(death_reason::crash, 1500, "the guest's kernel panicked")),

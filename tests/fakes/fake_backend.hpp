@@ -5,7 +5,11 @@
 
 #include "crosvisor/io/backend.hpp"
 
+#include <fcntl.h>
+
+#include <map>
 #include <memory>
+#include <new>
 #include <set>
 #include <utility>
 #include <vector>
@@ -93,6 +97,102 @@ public:
 
   vm_cid load() override { return last; }
   void save(vm_cid cid) override { last = cid; }
+};
+
+/// Streams that read nothing by themselves.
+class fake_streams : public io::guest_streams {
+public:
+  struct kept_reader {
+    chunk_handler handler;
+    std::uint64_t granted = 0;
+  };
+
+  io::stream_callbacks callbacks;
+  std::vector<io::stream_socket> outputs;
+  std::vector<io::stream_socket> statuses;
+  std::map<reader_id, kept_reader> readers;
+  bool broken = false;         ///< open_output() fails.
+  io::unique_fd next_output;   ///< What it answers next; without one, an empty file.
+  bool finish_at_once = false; ///< Else a test calls finish_done.
+  int finishes = 0;
+  std::function<void()> finish_done;
+
+  void take_output(io::stream_socket socket) override { outputs.push_back(std::move(socket)); }
+  void take_status(io::stream_socket socket) override { statuses.push_back(std::move(socket)); }
+  io::result<io::unique_fd> open_output() override {
+    if (broken)
+      return io::failure{24, "pipe: Too many open files"};
+    if (next_output)
+      return std::move(next_output);
+    return io::unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  }
+  reader_id add_reader(chunk_handler handler) override {
+    readers[++last_reader_].handler = std::move(handler);
+    return last_reader_;
+  }
+  void grant(reader_id id, std::uint64_t bytes) override { readers.at(id).granted += bytes; }
+  void remove_reader(reader_id id) override { readers.erase(id); }
+  void finish(std::function<void()> done) override {
+    ++finishes;
+    if (finish_at_once)
+      done();
+    else
+      finish_done = std::move(done);
+  }
+
+private:
+  reader_id last_reader_ = 0;
+};
+
+class fake_stream_factory : public io::guest_stream_factory {
+public:
+  std::vector<std::shared_ptr<fake_streams>> made;
+  bool finish_at_once = true;
+
+  std::shared_ptr<io::guest_streams> make_streams(io::stream_callbacks callbacks) override {
+    auto streams = std::make_shared<fake_streams>();
+    streams->callbacks = std::move(callbacks);
+    streams->finish_at_once = finish_at_once;
+    made.push_back(streams);
+    return streams;
+  }
+};
+
+/// A host whose kernel may refuse ports.
+class fake_vsock_listener : public io::vsock_listener {
+public:
+  io::vsock_callbacks callbacks;
+  std::map<std::uint32_t, std::string> refused; ///< Ports, and why.
+  std::vector<std::uint32_t> listens;
+  int throws = 0; ///< How often listen() throws, as where there is no memory.
+  int opens = 0;
+  int closes = 0;
+
+  void open(io::vsock_callbacks use) override {
+    ++opens;
+    callbacks = std::move(use);
+  }
+  io::result<void> listen(std::uint32_t port) override {
+    listens.push_back(port);
+    if (throws > 0 && throws-- > 0)
+      throw std::bad_alloc{};
+    if (auto i = refused.find(port); i != refused.end())
+      return io::failure{98, i->second};
+    return {};
+  }
+  void close() override {
+    ++closes;
+    callbacks = {};
+  }
+
+  /// A guest connects; the socket, of which the test keeps a weak pointer.
+  std::weak_ptr<io::unique_fd> connect(vm_cid cid, std::uint32_t port) {
+    auto socket = std::make_shared<io::unique_fd>();
+    std::weak_ptr<io::unique_fd> seen = socket;
+    if (callbacks.on_connection)
+      callbacks.on_connection({cid, port, std::move(socket)});
+    return seen;
+  }
 };
 
 } // namespace crosvisor::tests

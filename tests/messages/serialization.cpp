@@ -53,6 +53,8 @@ vm_config whole_config() {
   config.accel = accel_kind::kvm;
   config.console = {"-", 4};
   config.log = {"guest.log", 5};
+  config.guest_protocol = true;
+  config.started_timeout_s = 7;
   return config;
 }
 
@@ -76,6 +78,7 @@ CAF_TEST(an event arrives whole) {
   event.detail = "the guest powered off";
   event.reason = death_reason::shutdown;
   event.exit = {exit_kind::code, 32, death_reason::reboot, "reset"};
+  event.payload = {true, true, 7, true, payload_error::payload_changed};
   check(event);
 }
 
@@ -88,20 +91,30 @@ CAF_TEST(infos arrive whole) {
   info.vmm_pid = 4711;
   info.memory_mib = 128;
   info.cpus = 1;
+  info.payload = {true, true, -1, false, payload_error::unknown};
   check(info);
   check(std::vector<vm_info>{info, vm_info{}});
   check(balloon_info{64u << 20, 128u << 20});
   check(vmm_choice{vmm_kind::crosvm, accel_kind::kvm});
 }
 
+CAF_TEST(what a guest says and writes arrives whole) {
+  check(payload_info{true, false, 0, true, payload_error::payload_invalid_config});
+  check(payload_status{payload_status_kind::error, 3, payload_error::payload_changed, "words"});
+  check(output_chunk{std::uint64_t{1} << 40, std::string("a\0b", 3), 17, true});
+}
+
 CAF_TEST(what a host can do arrives whole) {
   host_info host;
   host.kvm = {false, "no /dev/kvm"};
   host.memory_mib = 24000;
+  host.vsock_device = {false, "not found"};
+  host.vsock_ports = {{3000, {true, ""}}, {5000, {false, "busy"}}};
   host.cpus = 2;
   host.vmms = {
     {vmm_kind::crosvm, "/usr/bin/crosvm", "crosvm 0.1", {true, ""}, {"extended-status"}}};
   check(host);
+  check(host.vsock_ports);
 }
 
 CAF_TEST(our ids stand where they are documented) {

@@ -41,6 +41,14 @@ CAF_TEST(an end is said in words) {
 }
 
 CAF_TEST(every event has a name) {
-  for (int kind = 0; kind <= static_cast<int>(vm_event_kind::dead); ++kind)
+  for (int kind = 0; kind <= static_cast<int>(vm_event_kind::payload_error); ++kind)
     CAF_CHECK(to_string(static_cast<vm_event_kind>(kind)) != "invalid");
+}
+
+CAF_TEST(payload errors have the numbers and names of android) {
+  CAF_CHECK_EQUAL(to_string(payload_error{0}), "unknown");
+  CAF_CHECK_EQUAL(to_string(payload_error{1}), "payload_verification_failed");
+  CAF_CHECK_EQUAL(to_string(payload_error{2}), "payload_changed");
+  CAF_CHECK_EQUAL(to_string(payload_error{3}), "payload_invalid_config");
+  CAF_CHECK_EQUAL(to_string(payload_error{4}), "invalid");
 }

@@ -24,7 +24,28 @@ struct fixture : actor_fixture {
     host.launcher = launcher;
     host.cids = claimer;
     host.last_cid = last_cid;
+    host.streams = streams;
+    host.vsock = listener;
     service = ends_with_test(spawn_service(sys, host, {}));
+    settle();
+  }
+
+  /// The acceptor finds no memory so often, one after the other.
+  void kill_acceptors(int times) {
+    listener->throws = times;
+    listener->callbacks.on_lost(payload_output_port, "lost");
+    settle();
+    pass(1s);
+  }
+
+  /// `3000 yes, 5000 no (why)`
+  std::string ports(const service_actor& of) {
+    auto answer = ask<host_info>(of, caf::get_atom::value, host_atom::value)->get();
+    std::string words;
+    for (const auto& [port, served] : answer.vsock_ports)
+      words += (words.empty() ? "" : ", ") + std::to_string(port)
+               + (served.available ? " yes" : " no (" + served.detail + ")");
+    return words;
   }
 
   /// The new VM's name, or the error's code and sentence.
@@ -95,8 +116,67 @@ CAF_TEST(the end of the service kills what still runs) {
   CAF_CHECK(vmm.expired());
 }
 
+CAF_TEST(the ports of guests are told as they are) {
+  CAF_CHECK_EQUAL(ports(service), "3000 yes, 5000 yes");
+  listener->callbacks.on_lost(5000, "lost");
+  settle();
+  CAF_CHECK_EQUAL(ports(service), "3000 yes, 5000 no (lost)");
+}
+
+CAF_TEST(a host without vsock serves no ports and runs vms) {
+  host.vsock = nullptr;
+  auto bare = ends_with_test(spawn_service(sys, host, {}));
+  settle();
+  CAF_CHECK_EQUAL(ports(bare), "3000 no (this service has no vsock), "
+                               "5000 no (this service has no vsock)");
+  service = bare;
+  create(small_vm());
+  CAF_CHECK(ask<vm_info>(vm, start_atom::value)->pending());
+  launcher->launched.at(0)->callbacks.on_up(1);
+  settle();
+  auto asked =
+    ask<vsock_socket>(vm, caf::connect_atom::value, std::uint32_t{5555}, caf::timespan{0s});
+  CAF_CHECK_EQUAL(asked->why(), vm_errc::unsupported);
+}
+
+CAF_TEST(guests ports below 1024 are a matter of the options) {
+  service_options trusting;
+  trusting.privileged_ports = true;
+  for (const auto& options : {service_options{}, trusting}) {
+    service = ends_with_test(spawn_service(sys, host, options));
+    create(small_vm());
+    ask<vm_info>(vm, start_atom::value);
+    launcher->launched.back()->callbacks.on_up(1);
+    settle();
+    auto asked =
+      ask<vsock_socket>(vm, caf::connect_atom::value, std::uint32_t{22}, caf::timespan{0s});
+    CAF_CHECK_EQUAL(asked->pending(), options.privileged_ports);
+  }
+}
+
+CAF_TEST(an acceptor that is lost has a successor) {
+  kill_acceptors(1);
+  CAF_CHECK_EQUAL(listener->opens, 2);
+  CAF_CHECK_EQUAL(listener->closes, 1);
+  CAF_CHECK_EQUAL(ports(service), "3000 yes, 5000 yes");
+}
+
+CAF_TEST(a service whose acceptors all die ends with an error) {
+  create(small_vm());
+  kill_acceptors(100);
+  CAF_CHECK_EQUAL(listener->opens, 10);
+  auto answer = ask<host_info>(service, caf::get_atom::value, host_atom::value);
+  CAF_CHECK(static_cast<bool>(answer->why()));
+}
+
+CAF_TEST(the end of the service ends its acceptor) {
+  caf::anon_send_exit(service, caf::exit_reason::user_shutdown);
+  settle();
+  CAF_CHECK_EQUAL(listener->closes, 1);
+}
+
 CAF_TEST(the longest stop is the sum of its rungs) {
-  CAF_CHECK_EQUAL(longest_stop({}, 10s), caf::timespan{23s});
+  CAF_CHECK_EQUAL(longest_stop({}, 10s), caf::timespan{33s});
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

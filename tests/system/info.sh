@@ -16,6 +16,9 @@ equal "the exit code" "$status" 0
 equal "standard error" "$err" ""
 like "the lines" "$out" "KVM *
 vhost-vsock *
+vsock device *
+vsock port 3000 *
+vsock port 5000 *
 protected VMs *
 crosvm *
 qemu  *yes  $work/bin/qemu, QEMU emulator version 7.2.22 (stand-in)

@@ -42,6 +42,18 @@ run vm.json --events - --console -
 equal "the exit code" "$status" 2
 equal "standard error" "$err" \
   "crosvisor: --events and --console or --log can't share standard output; give one a file"
+begin "--events and --payload-output can't share standard output"
+run vm.json --events - --payload-output -
+equal "the exit code" "$status" 2
+equal "standard error" "$err" \
+  "crosvisor: --events and --payload-output can't share standard output; give one a file"
+run vm.json --payload-output payload.txt
+equal "the exit code with a file" "$status" 0
+equal "the payload's file" "$(stat -c '%a %s' payload.txt)" "600 0"
+run vm.json --payload-output none/payload.txt
+equal "the exit code without a folder" "$status" 2
+equal "standard error" "$err" \
+  'crosvisor: --payload-output "none/payload.txt": no such folder'
 begin "an event with what is no UTF-8"
 play 'play=reset'
 run vm.json --events - --name 'a.b_c-d'

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a supervisor is made, and which message does what.
+#include "crosvisor/actors/vm_supervisor.hpp"
+
+#include <caf/send.hpp>
+
+#include <utility>
+
+namespace crosvisor::actors {
+
+namespace {
+
+/// As report_to() in vm_supervisor.cpp.
+io::stream_callbacks hear_guest(const vm_supervisor_actor& self) {
+  return {
+    [self](payload_status line) { caf::anon_send(self, status_atom::value, std::move(line)); },
+    [self](std::string what) { caf::anon_send(self, status_atom::value, std::move(what)); },
+  };
+}
+
+caf::timespan started_timeout_of(const io::launch_request& request, const vm_timeouts& timeouts) {
+  if (!request.config.guest_protocol)
+    return caf::timespan::zero();
+  if (request.config.started_timeout_s > 0)
+    return std::chrono::seconds{request.config.started_timeout_s};
+  return request.choice.accel == accel_kind::tcg ? timeouts.hangup_emulated : timeouts.hangup;
+}
+
+} // namespace
+
+vm_info describe_new_vm(vm_cid cid, const vm_config& config, const vmm_choice& choice) {
+  vm_info info;
+  info.cid = cid;
+  info.name = config.name;
+  info.vmm = choice.vmm;
+  info.accel = choice.accel;
+  info.memory_mib = config.memory_mib;
+  info.cpus = config.cpus;
+  info.created_ms = unix_time_ms();
+  return info;
+}
+
+void vm_supervisor_state::down(const caf::actor_addr& who) {
+  monitors_.forget(who);
+  feed_.forget(who);
+  readers_.forget(who);
+}
+
+void vm_supervisor_state::begin(vm_supervisor_options options) {
+  launcher_ = std::move(options.launcher);
+  timeouts_ = options.timeouts;
+  registry_ = std::move(options.registry);
+  request_ = std::move(options.request);
+  info_ = std::move(options.info);
+  privileged_ports_ = options.privileged_ports;
+  started_timeout_ = started_timeout_of(request_, timeouts_);
+  if (options.streams) {
+    streams_ = options.streams->make_streams(hear_guest(vm_supervisor_actor{self_}));
+    readers_.read_from(streams_);
+  }
+  self_->set_down_handler([this](caf::down_msg& gone) { down(gone.source); });
+  set_state(vm_state::not_started);
+}
+
+vm_supervisor_actor::behavior_type
+vm_supervisor_state::make_behavior(vm_supervisor_options options) {
+  begin(std::move(options));
+  return {
+    [this](start_atom) { return start(); },
+    [this](stop_atom, caf::timespan grace) { return stop(vm_input::stop, grace); },
+    [this](kill_atom) { return stop(vm_input::kill, caf::timespan::zero()); },
+    [this](suspend_atom) { return pause(io::vmm_request::suspend); },
+    [this](resume_atom) { return pause(io::vmm_request::resume); },
+    [this](caf::get_atom, balloon_atom) { return get_balloon(); },
+    [this](caf::put_atom, balloon_atom, std::uint64_t size) { return set_balloon(size); },
+    [this](caf::connect_atom, std::uint32_t port, caf::timespan bound) {
+      return connect(port, bound);
+    },
+    [this](caf::open_atom, output_atom) { return open_output(); },
+    [this](caf::subscribe_atom, output_atom) { return subscribe_to_output(); },
+    [this](credit_atom, std::uint64_t bytes) { readers_.grant(self_->current_sender(), bytes); },
+    [this](caf::unsubscribe_atom, output_atom) { readers_.unsubscribe(self_->current_sender()); },
+    [this](caf::get_atom, state_atom) { return info_; },
+    [this](caf::subscribe_atom) {
+      feed_.subscribe(self_->current_sender());
+      return info_;
+    },
+    [this](caf::unsubscribe_atom) { feed_.unsubscribe(self_->current_sender()); },
+    [this](up_atom, std::int32_t pid) { up(pid); },
+    [this](failed_atom, caf::error& why) { launch_failed(std::move(why)); },
+    [this](fault_atom, std::string& what) { fault(std::move(what)); },
+    [this](exited_atom, vmm_exit& exit) { exited(std::move(exit)); },
+    [this](caf::connect_atom, std::uint32_t port, vsock_socket& socket) {
+      take_connection(port, std::move(socket));
+    },
+    [this](status_atom, payload_status& line) { take_status(std::move(line)); },
+    [this](status_atom, const std::string& what) { take_bad_status(what); },
+    [this](finished_atom) { apply(vm_input::streams_done); },
+    [this](hangup_atom, std::uint64_t stretch) { hung(stretch); },
+    [this](const vmm_answer& answer) { answers_.handle(answer); },
+    [this](expired_atom, std::uint64_t step) {
+      if (phase_ == vm_phase::dead && step == step_)
+        self_->quit();
+      else
+        expired(step);
+    },
+    [this](caf::tick_atom, std::uint64_t step) { press_again(step); },
+    [this](caf::delete_atom) { released(); },
+    [this](drain_atom, caf::timespan grace) { drain(grace); },
+  };
+}
+
+vm_supervisor_actor::behavior_type
+vm_supervisor(vm_supervisor_actor::stateful_pointer<vm_supervisor_state> self,
+              vm_supervisor_options options) {
+  return self->state.make_behavior(std::move(options));
+}
+
+} // namespace crosvisor::actors

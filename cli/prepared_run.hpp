@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `crosvisor run` needs before there is a VM: its configuration, its files, its outputs.
+#pragma once
+
+#include "crosvisor/cli/arguments.hpp"
+#include "crosvisor/cli/line_writer.hpp"
+#include "crosvisor/io/unique_fd.hpp"
+#include "crosvisor/messages/host_info.hpp"
+#include "crosvisor/messages/local_types.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace crosvisor::cli {
+
+/// What ends a run before there is a VM.
+struct early_end {
+  int exit_code = 0;
+  std::string what;
+};
+
+template <class T>
+using outcome = std::variant<T, early_end>;
+
+/// A VM that is ready to be created.
+struct prepared_vm {
+  vm_config config;
+  vm_files files;
+};
+
+/// Reads the configuration file and opens what it names.
+outcome<prepared_vm> prepare(const run_arguments& arguments);
+
+/// What can be told now of a configuration on this host, so that nothing is started in vain.
+std::optional<early_end> check_on_host(const run_arguments& arguments, const prepared_vm& vm,
+                                       const host_info& host);
+
+/// Opens what the guest writes to, as files of the VM's.
+std::optional<early_end> open_outputs(const run_arguments& arguments, prepared_vm& vm);
+
+/// Opens what the events are written to; null where nobody wants them.
+outcome<std::unique_ptr<line_writer>> open_events(const run_arguments& arguments,
+                                                  const io::descriptor_set& files);
+
+/// Opens where the payload's output goes; an empty descriptor where nobody wants it.
+outcome<io::unique_fd> open_payload_output(const run_arguments& arguments,
+                                           const io::descriptor_set& files);
+
+} // namespace crosvisor::cli
