@@ -290,6 +290,7 @@ write_demo() { # DIRECTORY
   "params": "quiet crosvisor.demo=poweroff",
   "cpus": 1,
   "memory_mib": 128,
+  "guest_protocol": true,
   "disks": [
     {"image": "disk.raw", "format": "raw", "writable": false}
   ]

@@ -117,7 +117,10 @@ running() {
 
 # The VMM of a program that runs.
 vmm_of() { # PID
-  cat "/proc/$1"/task/*/children | tr -d ' '
+  local child
+  for child in $(cat "/proc/$1"/task/*/children); do
+    [ "$(cat "/proc/$child/comm")" = crosvisor-vsock ] || echo "$child"
+  done
 }
 
 # A configuration or a command line that is wrong: one line, and nothing was started.
