@@ -41,7 +41,8 @@ device::device(device_plan plan, poller poll)
 }
 
 std::chrono::milliseconds device::wait_time(std::chrono::milliseconds longest) const {
-  if (busy_)
+  // What the service doesn't take now it takes with an event.
+  if (busy_ || (service_ready_ && !service_.has_waiting()))
     return std::chrono::milliseconds{0};
   auto next = board_.next_timer();
   if (next == connection::never)
@@ -60,12 +61,13 @@ device_state device::turn(std::chrono::milliseconds longest) {
     take_event(event.data.u64, event.events);
   if (vmm_ready_)
     read_vmm();
-  if (state_ == device_state::running && (service_ready_ || service_.has_waiting()))
+  if (state_ == device_state::running && service_ready_)
     read_service();
   if (state_ != device_state::running)
     return state_;
   board_.expire();
   round();
+  check_service();
   return state_;
 }
 
@@ -102,21 +104,16 @@ void device::read_vmm() {
 }
 
 void device::read_service() {
-  service_.flush();
-  for (auto count = 0; count < messages_per_turn && !service_.has_waiting(); ++count) {
-    auto got = service_.receive();
-    if (!got)
-      return finish(device_state::failed, got.why().what);
-    if (service_.ended())
-      return finish(device_state::ended);
-    if (!*got) {
-      service_ready_ = false;
-      return;
-    }
-    board_.service_message(**got);
-  }
-  // More is there, or may be once it has taken what waits; that comes with an event.
-  busy_ = !service_.has_waiting();
+  service_ready_ = board_.read_service(messages_per_turn) || service_.has_waiting();
+  check_service();
+}
+
+// Packets are another reason to read from the service.
+void device::check_service() {
+  if (board_.service_failure())
+    finish(device_state::failed, board_.service_failure()->what);
+  else if (service_.ended())
+    finish(device_state::ended);
 }
 
 // The rings run, or run no more: for the guest's connections that is a start, a pause, an end.

@@ -51,6 +51,7 @@ private:
   void take_event(std::uint64_t token, std::uint32_t events);
   void read_vmm();
   void read_service();
+  void check_service();
   void follow_rings();
   void round();
   void last_scan();

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -76,7 +77,11 @@ public:
 
   /// `events` of epoll on the connection's descriptor.
   void host_event(connection_table::token which, std::uint32_t events);
-  void service_message(const channel_message& message);
+  /// Does what the service has asked for, `most` messages at a time. False once there is no more
+  /// for now, or service_failure() says why it ended.
+  bool read_service(int most);
+  /// A message that was none of a service's.
+  const std::optional<failure>& service_failure() const noexcept { return service_failure_; }
   /// Gives hosts what is buffered for them, as long as they take it and for `limit` at most;
   /// blocks, and looks at the real clock.
   void flush_hosts(std::chrono::milliseconds limit);
@@ -120,6 +125,14 @@ private:
   void was_sent(connection& which, const packet_header& packet);
   void mind_stall(connection& which);
 
+  // switchboard_service.cpp
+  void service_message(const channel_message& message);
+  void listen(std::uint32_t port);
+  void connect(const channel_message& message);
+  void abandon(std::uint32_t id);
+  bool serves(std::uint32_t port);
+  connection_key unused_key(std::uint32_t guest_port) noexcept;
+
   // switchboard.cpp
   bool attach(connection& which, message_kind kind);
   void detach(connection& which);
@@ -132,10 +145,6 @@ private:
   void refuse(connection& which, int error);
   void expire(connection& which);
   void schedule(time_point when) noexcept;
-  void listen(std::uint32_t port);
-  void connect(const channel_message& message);
-  void abandon(std::uint32_t id);
-  connection_key unused_key(std::uint32_t guest_port) noexcept;
 
   std::uint64_t guest_cid_;
   poller& poll_;
@@ -147,6 +156,7 @@ private:
   time_point next_timer_ = connection::never;
   connection_table table_;
   std::vector<std::uint32_t> ports_; // Sorted.
+  std::optional<failure> service_failure_;
   std::uint32_t next_host_port_ = 1u << 30;
   std::deque<packet_header> replies_;
   payload_batch batch_;

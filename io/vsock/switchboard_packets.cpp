@@ -88,8 +88,10 @@ void switchboard::reply(const packet_header& packet) {
 }
 
 void switchboard::open(const packet_header& packet) {
-  auto served = std::binary_search(ports_.begin(), ports_.end(), packet.dst_port);
-  if (!served || packet.src_port > max_port || service_.is_full()) {
+  connection_key key{packet.dst_port, packet.src_port};
+  // Reading what is served may make a connection with just this key.
+  if (packet.src_port > max_port || !serves(packet.dst_port) || table_.find(key) != nullptr
+      || service_.is_full()) {
     reply(packet);
     return;
   }
@@ -98,7 +100,7 @@ void switchboard::open(const packet_header& packet) {
     reply(packet);
     return;
   }
-  auto& which = table_.add({packet.dst_port, packet.src_port}, connection_phase::established);
+  auto& which = table_.add(key, connection_phase::established);
   which.learn_credit(packet);
   if (attach(which, message_kind::opened))
     table_.enqueue(which);
