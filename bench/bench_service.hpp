@@ -17,7 +17,8 @@ namespace crosvisor::bench {
 class bench_service {
 public:
   /// @param qemu QEMU's program; empty: searched for.
-  explicit bench_service(const std::string& qemu);
+  /// @param vsock_device crosvisor-vsock; empty: VMs have none.
+  explicit bench_service(const std::string& qemu, const std::string& vsock_device = {});
   bench_service(const bench_service&) = delete;
   bench_service& operator=(const bench_service&) = delete;
   ~bench_service();

@@ -3,14 +3,12 @@
 #include "crosvisor/bench/bare_vmm.hpp"
 #include "crosvisor/bench/bench_service.hpp"
 #include "crosvisor/bench/figure.hpp"
+#include "crosvisor/bench/guest_folder.hpp"
 #include "crosvisor/bench/measure.hpp"
 #include "crosvisor/io/config/open_vm_files.hpp"
-#include "crosvisor/io/config/vm_config_file.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
-
-#include <cstdlib>
 
 namespace crosvisor::bench {
 
@@ -18,20 +16,6 @@ namespace {
 
 constexpr int pairs = 5;
 constexpr auto greeting = "Hello from the payload";
-
-std::string guest_folder() {
-  const auto* named = std::getenv("CROSVISOR_GUEST_DIR");
-  return named != nullptr && *named != '\0' ? named : "build/guest";
-}
-
-vm_config demo_guest(const std::string& folder) {
-  auto path = folder + "/demo.json";
-  if (!std::filesystem::exists(path))
-    throw not_here("there is no guest in " + folder + "; make it with ./dev guest");
-  auto config = need(io::load_vm_config(path));
-  config.vmm = vmm_kind::qemu;
-  return config;
-}
 
 /// When the guest's greeting is complete on `console`.
 std::int64_t wait_for_greeting(int console) {
@@ -54,7 +38,7 @@ std::int64_t wait_for_greeting(int console) {
 
 class boot_figure final : public figure {
 public:
-  boot_figure() : folder_(guest_folder()), config_(demo_guest(folder_)), service_("") {
+  boot_figure() : folder_(guest_folder()), config_(load_guest("demo").config), service_("") {
     const auto& host = service_.embedded().host().host;
     auto choice = choose_vmm(config_, host);
     if (const auto* no = std::get_if<refusal>(&choice))

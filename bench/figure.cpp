@@ -82,6 +82,8 @@ const std::vector<figure_entry>& all_figures() {
     {"start", "from `start` to the VMM's exec, against a bare spawn", make_start_figure},
     {"burst", "64 starts at once, against bare spawns and one lock", make_burst_figure},
     {"boot", "from `start` to the guest's greeting, against QEMU alone", make_boot_figure},
+    {"vsock", "bytes, round trips and connects of a guest, against socket pairs",
+     make_vsock_figure},
   };
   return all;
 }

@@ -33,6 +33,7 @@ io::linux_backend_options backend_options(const embedded_service_options& option
   result.state_dir = options.where.state;
   result.crosvm_path = options.crosvm;
   result.qemu_path = options.qemu;
+  result.vsock_device_path = options.vsock_device;
   return result;
 }
 

@@ -23,6 +23,8 @@ struct embedded_service_options {
   /// The VMMs' programs; empty: searched for.
   std::string crosvm;
   std::string qemu;
+  /// The vsock device's program; empty: searched for.
+  std::string vsock_device;
 };
 
 /// A service, its actor system and its backend. Several processes may each have one over the same

@@ -34,6 +34,7 @@ host_info probe(const environment& variables, const capability& state_dir) {
   io::host_probe_options options;
   options.crosvm = variables("CROSVISOR_CROSVM").value_or("");
   options.qemu = variables("CROSVISOR_QEMU").value_or("");
+  options.vsock_program = variables("CROSVISOR_VSOCK").value_or("");
   if (state_dir.available && is_directory(state_dir.detail))
     options.cache_dir = state_dir.detail;
   return io::probe_host(options);

@@ -2,7 +2,6 @@
 #include "crosvisor/tests/system/guest_stream.hpp"
 
 #include "crosvisor/guest/vsock/pattern.hpp"
-#include "crosvisor/tests/system/guest_host.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -40,7 +39,7 @@ bool guest_stream::wait(short events, std::chrono::milliseconds bound) const {
 bool guest_stream::send(std::string_view bytes) {
   while (!bytes.empty()) {
     auto sent = ::send(socket_->get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && (errno != EAGAIN || !wait(POLLOUT, step_bound)))
+    if (sent < 0 && (errno != EAGAIN || !wait(POLLOUT, stream_bound)))
       return false;
     if (sent > 0)
       bytes.remove_prefix(static_cast<std::size_t>(sent));
@@ -75,7 +74,7 @@ void guest_stream::half_close() {
 }
 
 long guest_stream::read(char* to, std::size_t count) {
-  if (!wait(POLLIN, step_bound))
+  if (!wait(POLLIN, stream_bound))
     return -1;
   return ::read(socket_->get(), to, count);
 }
@@ -110,6 +109,14 @@ std::uint64_t guest_stream::receive_pattern() {
       break;
     done += count;
   }
+  return done;
+}
+
+std::uint64_t guest_stream::discard_all() {
+  std::uint64_t done = 0;
+  std::vector<char> buffer(4 * piece_bytes);
+  for (long got = 0; (got = read(buffer.data(), buffer.size())) > 0;)
+    done += static_cast<std::uint64_t>(got);
   return done;
 }
 

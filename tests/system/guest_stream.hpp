@@ -13,7 +13,10 @@
 
 namespace crosvisor::tests {
 
-/// Every call is bounded by `step_bound`; what is not done by then is told by the result.
+/// How long a stream may stand still.
+inline constexpr std::chrono::seconds stream_bound{60};
+
+/// Every call is bounded by `stream_bound`; what is not done by then is told by the result.
 class guest_stream {
 public:
   explicit guest_stream(std::shared_ptr<io::unique_fd> socket) : socket_(std::move(socket)) {}
@@ -33,6 +36,9 @@ public:
   std::string receive_all();
   /// The same, where only the demo guest's pattern is expected: how much of it came.
   std::uint64_t receive_pattern();
+
+  /// The same, whatever comes: how much that was.
+  std::uint64_t discard_all();
 
   /// Whether the end comes within `bound`: end of file or a break, whatever comes before.
   bool ends_within(std::chrono::milliseconds bound);
