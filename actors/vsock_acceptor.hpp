@@ -2,7 +2,7 @@
 // The actor that routes guests' connections to their VMs.
 #pragma once
 
-#include "crosvisor/actors/log_budget.hpp"
+#include "crosvisor/actors/rate_budget.hpp"
 #include "crosvisor/actors/timeouts.hpp"
 #include "crosvisor/io/backend.hpp"
 #include "crosvisor/messages/interfaces.hpp"
@@ -57,7 +57,7 @@ private:
   vsock_acceptor_options options_;
   std::map<std::uint32_t, host_port> ports_;
   std::size_t pending_ = 0;
-  log_budget refusals_{10, std::chrono::minutes{1}};
+  rate_budget refusals_{10, std::chrono::minutes{1}};
 };
 
 /// Opens the listener, serves payload_output_port and payload_status_port, and hands each

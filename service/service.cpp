@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/service.hpp"
 
+#include "crosvisor/actors/rate_budget.hpp"
 #include "crosvisor/actors/registry.hpp"
 #include "crosvisor/actors/vsock_acceptor.hpp"
 #include "crosvisor/io/logging.hpp"
@@ -16,9 +17,10 @@ namespace crosvisor {
 
 namespace {
 
-/// An acceptor that goes down has a bug or found no memory. So many get a successor; then the
-/// service ends, since one whose guests go unheard only looks healthy.
-constexpr int max_acceptors = 10;
+/// An acceptor that goes down has a bug or found no memory. It gets a successor, so many in so
+/// long; then the service ends, since one whose guests go unheard only looks healthy.
+constexpr std::size_t max_successors = 10;
+constexpr auto successors_window = std::chrono::minutes{10};
 
 /// How the ports are where no acceptor says it.
 std::vector<vsock_port> unserved(const std::string& why) {
@@ -65,7 +67,7 @@ private:
   registry_actor registry_;
   vsock_acceptor_actor acceptor_; ///< Null: no vsock.
   actors::vsock_acceptor_options accepting_;
-  int acceptors_ = 0;
+  actors::rate_budget successors_{max_successors, successors_window};
   host_info host_;
 };
 
@@ -89,7 +91,6 @@ caf::result<host_info> service_state::describe_host() {
 }
 
 void service_state::spawn_acceptor() {
-  ++acceptors_;
   acceptor_ = self_->spawn<caf::monitored>(actors::vsock_acceptor, accepting_);
 }
 
@@ -98,7 +99,7 @@ void service_state::down(const caf::down_msg& down) {
   if (down.source != acceptor_)
     return self_->quit(down.reason);
   log::error("service lost its vsock acceptor: {}", to_string(down.reason));
-  if (acceptors_ >= max_acceptors)
+  if (!successors_.take(self_->clock().now()))
     return self_->quit(down.reason ? down.reason : caf::exit_reason::unknown);
   spawn_acceptor();
 }

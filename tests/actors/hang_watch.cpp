@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/actors/hang_watch.hpp"
 
-#include "crosvisor/actors/log_budget.hpp"
+#include "crosvisor/actors/rate_budget.hpp"
 
 #include <caf/test/dsl.hpp>
 
@@ -66,8 +66,8 @@ CAF_TEST(a guest that spoke is waited for no more) {
   CAF_CHECK_EQUAL(left(2s), -1);
 }
 
-CAF_TEST(a log budget lets so many lines through in each window) {
-  actors::log_budget budget{2, 60s};
+CAF_TEST(a rate budget lets so many through in each window) {
+  actors::rate_budget budget{2, 60s};
   CAF_CHECK(budget.take(start));
   CAF_CHECK(budget.take(start + 1s));
   CAF_CHECK(!budget.take(start + 2s));

@@ -164,7 +164,7 @@ CAF_TEST(an acceptor that is lost has a successor) {
 CAF_TEST(a service whose acceptors all die ends with an error) {
   create(small_vm());
   kill_acceptors(100);
-  CAF_CHECK_EQUAL(listener->opens, 10);
+  CAF_CHECK_EQUAL(listener->opens, 11);
   auto answer = ask<host_info>(service, caf::get_atom::value, host_atom::value);
   CAF_CHECK(static_cast<bool>(answer->why()));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bounds how much those who are not trusted can have logged.
+// Bounds how often something happens that others cause.
 #pragma once
 
 #include <chrono>
@@ -8,20 +8,20 @@
 
 namespace crosvisor::actors {
 
-/// So many lines in so long; those beyond are counted. A value: its caller knows the time.
-class log_budget {
+/// So many times in so long; those beyond are counted. A value: its caller knows the time.
+class rate_budget {
 public:
   using clock = std::chrono::steady_clock;
 
-  log_budget(std::size_t lines, clock::duration window) : lines_(lines), window_(window) {}
+  rate_budget(std::size_t times, clock::duration window) : times_(times), window_(window) {}
 
-  /// Whether one more line may be logged at `now`.
+  /// Whether once more is within the bound at `now`.
   bool take(clock::time_point now) {
     if (now - since_ >= window_) {
       since_ = now;
       used_ = 0;
     }
-    if (used_ < lines_) {
+    if (used_ < times_) {
       ++used_;
       return true;
     }
@@ -29,11 +29,11 @@ public:
     return false;
   }
 
-  /// How many were not logged since this was asked last.
+  /// How many were beyond it since this was asked last.
   std::size_t take_dropped() { return std::exchange(dropped_, 0); }
 
 private:
-  std::size_t lines_;
+  std::size_t times_;
   clock::duration window_;
   clock::time_point since_{};
   std::size_t used_ = 0;
