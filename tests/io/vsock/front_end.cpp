@@ -331,9 +331,14 @@ guest_packet front_end::packet() {
     for (auto turns = 0; turns < 40 && !rx.has_used(); ++turns)
       turn();
   } else {
-    // Call by call, until there is one.
-    while (!rx.has_used() && is_readable(calls[0].get(), patience_ms))
+    // As a driver waits: ask for a call, look again, sleep.
+    while (!rx.has_used()) {
+      rx.set_used_event(rx.seen_used);
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if (rx.has_used() || !is_readable(calls[0].get(), patience_ms))
+        break;
       was_called(0);
+    }
   }
   return take_packet();
 }
