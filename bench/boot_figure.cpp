@@ -39,6 +39,7 @@ std::int64_t wait_for_greeting(int console) {
 class boot_figure final : public figure {
 public:
   boot_figure() : folder_(guest_folder()), config_(load_guest("demo").config), service_("") {
+    config_.guest_protocol = false; // Without vsock it greets on its console.
     const auto& host = service_.embedded().host().host;
     auto choice = choose_vmm(config_, host);
     if (const auto* no = std::get_if<refusal>(&choice))

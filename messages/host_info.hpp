@@ -73,8 +73,8 @@ struct refusal {
 };
 
 /// Chooses for `config` from what `host` has: crosvm where it works, else QEMU; KVM where it works,
-/// else TCG. What `config` states is kept or refused, never replaced; `protected` is refused where
-/// the host can't give it.
+/// else TCG. What `config` states is kept or refused, never replaced; `protected` and
+/// `guest_protocol` are refused where the host can't give them.
 std::variant<vmm_choice, refusal> choose_vmm(const vm_config& config, const host_info& host);
 
 template <class Inspector>

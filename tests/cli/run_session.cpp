@@ -19,6 +19,7 @@ namespace {
 struct fixture : tests::actor_fixture {
   fixture() {
     backend.host.vmms = {{vmm_kind::qemu, "/usr/bin/qemu", "7.2", {true, ""}, {}}};
+    backend.host.vsock_device = {true, "/usr/libexec/crosvisor/crosvisor-vsock"};
     backend.launcher = launcher;
     backend.cids = claimer;
     backend.last_cid = last_cid;

@@ -111,6 +111,19 @@ CAF_TEST(more memory than the host has is refused) {
   CAF_CHECK_EQUAL(choose(), "config: memory_mib: 1025 is more than the host's 1024");
 }
 
+CAF_TEST(a guest that has to speak is refused where it has no vsock) {
+  config.guest_protocol = true;
+  host.vhost_vsock = {false, "no device"};
+  host.vsock_device = {false, "no program"};
+  CAF_CHECK_EQUAL(choose(), "config: guest_protocol: guests have no vsock on this host: no device; "
+                            "no program");
+  host.vsock_device = {true, "/usr/libexec/crosvisor/crosvisor-vsock"};
+  CAF_CHECK_EQUAL(choose(), "crosvm kvm");
+  host.vsock_device.available = false;
+  host.vhost_vsock.available = true;
+  CAF_CHECK_EQUAL(choose(), "crosvm kvm");
+}
+
 CAF_TEST(features are looked up by name) {
   host.vmms[0].features = {"extended-status"};
   CAF_CHECK(host.find(vmm_kind::crosvm)->has("extended-status"));
