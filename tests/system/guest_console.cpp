@@ -111,7 +111,7 @@ CAF_TEST(a flood to a pipe that nobody reads holds up its own guest alone) {
   other.start();
   CAF_CHECK_EQUAL(summary_of(other.await_death()), "shutdown, code 0");
   CAF_CHECK(console.wait_for("demo: poweroff", step_bound));
-  CAF_CHECK_EQUAL(to_string(flooding.state().state), "started");
+  CAF_CHECK_EQUAL(to_string(flooding.state().state), "ready");
   auto began = std::chrono::steady_clock::now();
   flooding.demand<vm_info>(stop_atom::value, caf::timespan{2s});
   CAF_CHECK_LESS(std::chrono::steady_clock::now() - began, longest_stop({}, 2s) + 5s);

@@ -93,7 +93,7 @@ CAF_TEST(an idle guest heeds its power button) {
   auto info = guest.vm.demand<vm_info>(stop_atom::value, caf::timespan{step_bound});
   CAF_CHECK_EQUAL(to_string(info.state), "dead");
   CAF_CHECK_EQUAL(summary_of(guest.vm.await_death()), "shutdown, code 0");
-  CAF_CHECK_EQUAL(guest.vm.kinds(), "created starting started stopping dead");
+  CAF_CHECK_EQUAL(guest.vm.kinds(), "created starting started payload_started ready stopping dead");
   CAF_CHECK(guest.console.wait_for("demo: power button pressed", step_bound));
 }
 
@@ -101,7 +101,8 @@ CAF_TEST(a guest that ignores its power button is ended by the next step) {
   ready_guest guest{*this, "stubborn"};
   guest.vm.demand<vm_info>(stop_atom::value, caf::timespan{2s});
   CAF_CHECK_EQUAL(summary_of(guest.vm.await_death()), "killed, code 0");
-  CAF_CHECK_EQUAL(guest.vm.kinds(), "created starting started stopping stopping dead");
+  CAF_CHECK_EQUAL(guest.vm.kinds(),
+                  "created starting started payload_started ready stopping stopping dead");
 }
 
 CAF_TEST(a stop without grace does not press the button) {

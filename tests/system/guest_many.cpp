@@ -44,7 +44,7 @@ CAF_TEST(the death of one guest is nothing to another) {
   guest_vm panicking{*this, guest_plan{"panic"}};
   panicking.start();
   CAF_CHECK_EQUAL(to_string(panicking.await_death().reason), "crash");
-  CAF_CHECK_EQUAL(to_string(steady.state().state), "started");
+  CAF_CHECK_EQUAL(to_string(steady.state().state), "ready");
   auto seen = console.text().size();
   CAF_CHECK(console.wait_for("tick 5\r\n", step_bound));
   CAF_CHECK_GREATER(console.text().size(), seen);

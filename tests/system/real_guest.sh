@@ -25,30 +25,37 @@ END
 }
 
 begin "the demo"
-run "$guest/demo.json" --vmm qemu --accel tcg --console - --events events.json
+run "$guest/demo.json" --vmm qemu --accel tcg --events events.json
 equal "the exit code" "$status" 0
 like "standard output" "$out" \
-  'Hello from the payload: Linux [1-9]*.[0-9]*, 1 cpu, [1-9]* MiB, vda 64 MiB ro*demo: poweroff*'
+  'Hello from the payload: Linux [1-9]*.[0-9]*, 1 cpu, [1-9]* MiB, vda 64 MiB ro'
 equal "standard error" "$err" "vm CID starting   qemu, tcg, 1 cpu, 128 MiB
 vm CID started    TIME
+vm CID ready      TIME
+vm CID finished   exit 0
 vm CID dead: shutdown   TIME"
 equal "the events" "$("$event_lines" <events.json)" 'created
 starting
 started
+payload_started
+ready
+finished
 dead shutdown {"code":0}'
 nothing_left
 
 begin "options over the configuration"
-run "$guest/demo.json" --vmm qemu --accel tcg --console - --cpus 2 --mem 192 --name other
+run "$guest/demo.json" --vmm qemu --accel tcg --cpus 2 --mem 192 --name other
 like "standard output" "$out" 'Hello from the payload: *, 2 cpus, 1[4-9]? MiB, *'
 like "standard error" "$err" 'vm CID starting   qemu, tcg, 2 cpus, 192 MiB*'
 nothing_left
 
 begin "console and log in files"
 demo poweroff
-run vm.json --console console.txt --log log.txt
+run vm.json --console console.txt --log log.txt --payload-output output.txt
 equal "the exit code" "$status" 0
-check "the console has the greeting" grep -q '^Hello from the payload: Linux ' console.txt
+equal "standard output" "$out" ""
+check "the console has its line" grep -q '^demo: poweroff' console.txt
+check "the output has the greeting" grep -q '^Hello from the payload: Linux ' output.txt
 check "the log has the end" grep -q '\] init: powering off$' log.txt
 
 begin "a reboot"
