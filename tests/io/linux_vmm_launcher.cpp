@@ -279,8 +279,8 @@ CAF_TEST(without descriptors a launch fails at each step and leaves nothing) {
     auto asked = request();
     std::optional<descriptor_limit> limit{free};
     auto vmm = launch(std::move(asked));
-    auto told = reports.wait_for(
-      [seen](auto& all) { return all.size() > seen && all.back().what != "up"; });
+    auto told =
+      reports.wait_for([seen](auto& all) { return all.size() > seen && all.back().what != "up"; });
     limit.reset();
     CAF_REQUIRE_GREATER(told.size(), seen);
     seen = told.size();
