@@ -9,6 +9,7 @@
 #include <climits>
 #include <csignal>
 #include <utility>
+#include <vector>
 
 namespace crosvisor::io {
 
@@ -89,9 +90,10 @@ void vsock_device::kill() {
 
 result<std::string> find_vsock_device() {
   std::string tried;
-  for (const auto& folder : {own_folder(), std::string{CROSVISOR_LIBEXECDIR}}) {
-    if (folder.empty())
-      continue;
+  std::vector<std::string> folders{CROSVISOR_LIBEXECDIR};
+  if (auto own = own_folder(); !own.empty())
+    folders = {own, own + "/../libexec/crosvisor", CROSVISOR_LIBEXECDIR};
+  for (const auto& folder : folders) {
     auto path = folder + '/' + program_name;
     if (::access(path.c_str(), X_OK) == 0)
       return path;

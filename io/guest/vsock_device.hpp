@@ -55,8 +55,8 @@ private:
   std::shared_ptr<child_process> child_;
 };
 
-/// Where crosvisor-vsock is: beside this process's own program, or where it is installed; or why
-/// not.
+/// Where crosvisor-vsock is: beside this process's own program, below the same prefix, or where it
+/// was to be installed; or why not.
 result<std::string> find_vsock_device();
 
 } // namespace crosvisor::io
