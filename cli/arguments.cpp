@@ -21,6 +21,7 @@ CROSVISOR_CROSVM, CROSVISOR_QEMU and CROSVISOR_VSOCK name programs by absolute p
 CROSVISOR_RUNTIME_DIR and CROSVISOR_STATE_DIR say where files go; without them to
 /run/crosvisor and /var/lib/crosvisor for root, $XDG_RUNTIME_DIR/crosvisor and
 $XDG_STATE_HOME/crosvisor or ~/.local/state/crosvisor for others.
+CROSVISOR_LOG=debug|info|warn|error says what is logged; warn without it.
 NO_COLOR turns colours off.)";
 
 constexpr const char* run_footer = R"(

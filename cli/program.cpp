@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/commands.hpp"
+#include "crosvisor/cli/directories.hpp"
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/output_file.hpp"
 #include "crosvisor/cli/print.hpp"
+#include "crosvisor/io/logging.hpp"
 
 #include <csignal>
 #include <exception>
+#include <optional>
+#include <string_view>
+#include <utility>
 
 namespace crosvisor::cli {
 
@@ -19,12 +24,38 @@ struct dispatch {
   int operator()(const usage_error& error) const { return complain(usage, error.what); }
 };
 
+std::optional<log::level> level_of(const std::string& word) {
+  constexpr std::pair<std::string_view, log::level> levels[] = {
+    {"debug", log::level::debug},
+    {"info", log::level::info},
+    {"warn", log::level::warn},
+    {"error", log::level::error},
+  };
+  for (const auto& [name, level] : levels)
+    if (word == name)
+      return level;
+  return std::nullopt;
+}
+
+/// CROSVISOR_LOG, where it is set. False when it is no level.
+bool set_log_level() {
+  auto word = process_environment()("CROSVISOR_LOG");
+  if (!word)
+    return true;
+  auto level = level_of(*word);
+  if (level)
+    log::set_level(*level);
+  return level.has_value();
+}
+
 } // namespace
 
 int run_program(const std::vector<std::string>& arguments) {
   fill_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN); // A reader that is gone is an EPIPE.
   try {
+    if (!set_log_level())
+      return complain(usage, "CROSVISOR_LOG is no level; allowed are debug, info, warn and error");
     return std::visit(dispatch{}, parse_arguments(arguments));
   } catch (const std::exception& error) { // Out of memory or threads.
     return complain(infrastructure, error.what());

@@ -58,7 +58,7 @@ bool is_empty(int fd, const struct stat& is) {
   return S_ISREG(is.st_mode) && is.st_size == 0;
 }
 
-// Two disks are one if their device numbers are, or their inodes.
+// Two files are one if their device numbers are, or their inodes.
 struct identity {
   dev_t device;
   ino_t inode;
@@ -69,7 +69,7 @@ identity identity_of(const struct stat& is) {
   return S_ISBLK(is.st_mode) ? identity{is.st_rdev, 0} : identity{is.st_dev, is.st_ino};
 }
 
-struct checked_disk {
+struct checked_file {
   identity file;
   bool writable;
   std::string label;
@@ -93,6 +93,8 @@ public:
       return problem(*what);
     if (of != use::output && is_empty(fd, is_))
       return problem("is empty");
+    if (of == use::boot)
+      seen_.push_back({identity_of(is_), false, label_});
     return {};
   }
 
@@ -110,11 +112,11 @@ public:
 
 private:
   result<void> check_twice(bool writable) {
-    checked_disk now{identity_of(is_), writable, label_};
-    for (auto& other : disks_)
+    checked_file now{identity_of(is_), writable, label_};
+    for (auto& other : seen_)
       if (other.file == now.file && (other.writable || writable))
         return problem("is the same file as " + other.label + ", and one of them is writable");
-    disks_.push_back(std::move(now));
+    seen_.push_back(std::move(now));
     return {};
   }
 
@@ -123,7 +125,7 @@ private:
   const descriptor_set& files_;
   std::string label_;
   struct stat is_ {};
-  std::vector<checked_disk> disks_;
+  std::vector<checked_file> seen_;
 };
 
 // A descriptor for reading alone: the one of the set, or the same file opened once more.

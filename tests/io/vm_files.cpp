@@ -104,6 +104,15 @@ CAF_TEST(a disk that is written is given once whatever it is called) {
                              "of them is writable");
 }
 
+CAF_TEST(what a VM boots from is no disk that it writes) {
+  config.disks.push_back({file(dir / "vmlinux", O_RDWR), image_format::raw, true});
+  CAF_CHECK_EQUAL(problem(),
+                  "disks[0] \"vmlinux\": is the same file as kernel \"vmlinux\", and one "
+                  "of them is writable");
+  config.disks[0].writable = false;
+  CAF_CHECK_EQUAL(problem(), "");
+}
+
 CAF_TEST(an image of another format than stated is refused) {
   disk("a.img", "x", O_RDONLY, false);
   config.disks[0].format = image_format::qcow2;

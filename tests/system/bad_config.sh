@@ -25,6 +25,9 @@ refuse "a kernel that is missing elsewhere" '{"kernel": "/nowhere/vmlinux"}' \
   ' kernel "/nowhere/vmlinux": no such file'
 refuse "a kernel that is a directory" '{"kernel": "folder"}' \
   ' kernel "folder": is a directory'
+refuse "a kernel that is a disk to be written, too" \
+  '{"kernel": "vmlinux", "disks": [{"image": "vmlinux", "writable": true}]}' \
+  " disks[0] \"vmlinux\": is the same file as kernel \"vmlinux\", and one of them is writable"
 refuse "a kernel that is empty" '{"kernel": "empty"}' ' kernel "empty": is empty'
 mkfifo fifo
 refuse "a kernel that is a FIFO" '{"kernel": "fifo"}' \

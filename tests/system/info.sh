@@ -86,6 +86,11 @@ for words in --help 'run --help' 'info --help'; do
   equal "standard error of $words" "$(cat err.txt)" ""
   equal "lines of $words that are too long" "$(grep -cE '^.{101}' out.txt)" 0
 done
+begin "a level of logging that is none"
+CROSVISOR_LOG=loud "$crosvisor" info >out.txt 2>err.txt
+equal "the exit code" "$?" 2
+equal "standard error" "$(cat err.txt)" \
+  "crosvisor: CROSVISOR_LOG is no level; allowed are debug, info, warn and error"
 begin "no command"
 "$crosvisor" >out.txt 2>err.txt
 equal "the exit code" "$?" 2

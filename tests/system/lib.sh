@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 chmod 711 "$work"
 cd "$work" || exit 1
 
-unset NO_COLOR CROSVISOR_CROSVM
+unset NO_COLOR CROSVISOR_CROSVM CROSVISOR_LOG
 export CROSVISOR_RUNTIME_DIR=$work/run CROSVISOR_STATE_DIR=$work/state
 # Below our directory, so that whatever was started by us can be told by its command line.
 mkdir bin
