@@ -73,7 +73,7 @@ private:
 } // namespace
 
 bare_vmm::bare_vmm(const io::vmm_driver& driver, const vm_config& config, accel_kind accel,
-                   std::shared_ptr<io::descriptor_set> files)
+                   std::shared_ptr<io::descriptor_set> files, int vsock_device)
     : files_(std::move(files)),
       open_(need(io::describe_vm_files(config, *files_))),
       control_(need(io::make_connected_pair())) {
@@ -87,6 +87,7 @@ bare_vmm::bare_vmm(const io::vmm_driver& driver, const vm_config& config, accel_
   vm.initrd = open_.initrd;
   vm.bootloader = open_.bootloader;
   vm.disks = open_.disks;
+  vm.vsock_device = vsock_device;
   make_pipes(vm);
   command_ = driver.command(vm);
   command_.stdout_fd = command_.stderr_fd = output_out_.get();

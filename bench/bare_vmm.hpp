@@ -22,8 +22,9 @@ class bare_vmm {
 public:
   /// Makes ready: opens every pipe and the control socket, runs nothing.
   /// @param files belongs to this.
+  /// @param vsock_device a connection to a vsock device, borrowed until it is spawned; -1: none.
   bare_vmm(const io::vmm_driver& driver, const vm_config& config, accel_kind accel,
-           std::shared_ptr<io::descriptor_set> files);
+           std::shared_ptr<io::descriptor_set> files, int vsock_device = -1);
   bare_vmm(bare_vmm&&) = default;
   bare_vmm& operator=(bare_vmm&&) = delete;
   /// Kills and reaps.

@@ -2,13 +2,13 @@
 // How long a real guest takes to its first line, through the service and without it.
 #include "crosvisor/bench/bare_vmm.hpp"
 #include "crosvisor/bench/bench_service.hpp"
+#include "crosvisor/bench/console.hpp"
 #include "crosvisor/bench/figure.hpp"
 #include "crosvisor/bench/guest_folder.hpp"
 #include "crosvisor/bench/measure.hpp"
 #include "crosvisor/io/config/open_vm_files.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 
 namespace crosvisor::bench {
 
@@ -16,25 +16,6 @@ namespace {
 
 constexpr int pairs = 5;
 constexpr auto greeting = "Hello from the payload";
-
-/// When the guest's greeting is complete on `console`.
-std::int64_t wait_for_greeting(int console) {
-  auto until = now_ns() + std::chrono::nanoseconds{patience}.count();
-  std::string text;
-  for (;;) {
-    auto begin = text.find(greeting);
-    if (begin != text.npos && text.find('\n', begin) != text.npos)
-      return now_ns();
-    pollfd ready{console, POLLIN, 0};
-    char chunk[4096];
-    if (now_ns() > until || ::poll(&ready, 1, 1000) < 0)
-      throw std::runtime_error("the guest said no greeting");
-    auto got = ready.revents == 0 ? 0 : ::read(console, chunk, sizeof chunk);
-    if (ready.revents != 0 && got <= 0)
-      throw std::runtime_error("the guest ended without a greeting");
-    text.append(chunk, static_cast<std::size_t>(got));
-  }
-}
 
 class boot_figure final : public figure {
 public:
@@ -81,7 +62,7 @@ private:
     auto vm = service_.create(std::move(config), std::move(files));
     auto began = now_ns();
     service_.self()->send(vm, start_atom::value);
-    auto greeted = wait_for_greeting(console.get());
+    auto greeted = wait_for_line(console.get(), greeting);
     service_.kill({vm});
     service_.settle();
     return seconds(greeted - began);
@@ -94,7 +75,7 @@ private:
     vmm.let_guest_run();
     auto began = now_ns();
     vmm.spawn();
-    return seconds(wait_for_greeting(vmm.console()) - began);
+    return seconds(wait_for_line(vmm.console(), greeting) - began);
   }
 
   std::string folder_;

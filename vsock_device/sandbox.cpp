@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <initializer_list>
 
 namespace crosvisor::vsock_device {

@@ -112,11 +112,15 @@ std::uint64_t guest_stream::receive_pattern() {
   return done;
 }
 
-std::uint64_t guest_stream::discard_all() {
+std::uint64_t guest_stream::discard(std::uint64_t count) {
   std::uint64_t done = 0;
   std::vector<char> buffer(4 * piece_bytes);
-  for (long got = 0; (got = read(buffer.data(), buffer.size())) > 0;)
+  while (done < count) {
+    auto got = read(buffer.data(), std::min<std::uint64_t>(buffer.size(), count - done));
+    if (got <= 0)
+      break;
     done += static_cast<std::uint64_t>(got);
+  }
   return done;
 }
 

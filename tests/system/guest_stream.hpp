@@ -37,8 +37,8 @@ public:
   /// The same, where only the demo guest's pattern is expected: how much of it came.
   std::uint64_t receive_pattern();
 
-  /// The same, whatever comes: how much that was.
-  std::uint64_t discard_all();
+  /// Receives so many bytes, whatever they are, or fewer at the end of file; how many that was.
+  std::uint64_t discard(std::uint64_t count);
 
   /// Whether the end comes within `bound`: end of file or a break, whatever comes before.
   bool ends_within(std::chrono::milliseconds bound);
