@@ -15,6 +15,11 @@ constexpr std::uint64_t first_connection_token = std::uint64_t{1} << 32;
 // Messages of each kind between two looks at the rings.
 constexpr int messages_per_turn = 64;
 
+// When the guest is told that packets were taken: once there are as many as this part of the ring,
+// or after this time.
+constexpr std::uint16_t taken_call_part = 8;
+constexpr std::chrono::milliseconds taken_call_delay{2};
+
 } // namespace
 
 result<std::unique_ptr<device>> device::make(device_plan plan) {
@@ -44,7 +49,7 @@ std::chrono::milliseconds device::wait_time(std::chrono::milliseconds longest) c
   // What the service doesn't take now it takes with an event.
   if (busy_ || (service_ready_ && !service_.has_waiting()))
     return std::chrono::milliseconds{0};
-  auto next = board_.next_timer();
+  auto next = std::min(board_.next_timer(), taken_call_at_);
   if (next == connection::never)
     return longest;
   auto left = std::chrono::ceil<std::chrono::milliseconds>(next - clock_());
@@ -146,7 +151,8 @@ void device::round() {
     backend_.fail_ring(tx_ring);
   if (sent == ring_outcome::broken)
     backend_.fail_ring(rx_ring);
-  backend_.call_if_due();
+  backend_.call_if_due(rx_ring);
+  call_for_taken();
   follow_rings();
   if (!backend_.running())
     return;
@@ -159,6 +165,23 @@ void device::round() {
     busy_ = rx.arm() || busy_;
   else
     rx.disarm();
+}
+
+// That its packets were taken lets a guest free them, no more, and each call for that interrupts a
+// guest that sends: so many at once, or after a while.
+void device::call_for_taken() {
+  auto* tx = backend_.tx();
+  if (tx == nullptr || tx->uncalled() == 0) {
+    taken_call_at_ = connection::never;
+    return;
+  }
+  auto now = clock_();
+  if (taken_call_at_ == connection::never)
+    taken_call_at_ = now + taken_call_delay;
+  if (tx->uncalled() < tx->size() / taken_call_part && now < taken_call_at_)
+    return;
+  taken_call_at_ = connection::never;
+  backend_.call_if_due(tx_ring);
 }
 
 // What the guest has sent before its packets stop, down to the hosts.

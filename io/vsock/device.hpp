@@ -54,6 +54,7 @@ private:
   void check_service();
   void follow_rings();
   void round();
+  void call_for_taken();
   void last_scan();
   void finish(device_state how, std::string_view why = {});
 
@@ -69,6 +70,7 @@ private:
   device_state state_ = device_state::running;
   bool was_running_ = false;
   bool busy_ = false; ///< There is more to do: don't wait.
+  std::chrono::steady_clock::time_point taken_call_at_ = connection::never;
   bool vmm_ready_ = false;
   bool service_ready_ = true;
 };

@@ -57,7 +57,7 @@ public:
   /// The guest broke a ring's rules: end that ring and tell the VMM.
   void fail_ring(std::size_t index);
   /// Signals the guest where it is due.
-  void call_if_due() noexcept;
+  void call_if_due(std::size_t ring) noexcept;
 
 private:
   result<reply> answer(vhost_message& message);

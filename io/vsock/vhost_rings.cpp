@@ -130,9 +130,8 @@ void vhost_backend::fail_ring(std::size_t index) {
   rings_[index].fail();
 }
 
-void vhost_backend::call_if_due() noexcept {
-  rings_[rx_ring].call_if_due();
-  rings_[tx_ring].call_if_due();
+void vhost_backend::call_if_due(std::size_t ring) noexcept {
+  rings_[ring].call_if_due();
 }
 
 } // namespace crosvisor::io::vsock

@@ -63,11 +63,16 @@ public:
   void disarm() noexcept;
   /// Whether the guest wants a call for what was published since this was last asked.
   bool call_due() noexcept;
+  /// How many buffers were published since call_due() was last asked.
+  std::uint16_t uncalled() const noexcept {
+    return static_cast<std::uint16_t>(published_ - signalled_);
+  }
 
   /// The same ring at other addresses, once the table has changed.
   void remap(ring_parts parts) noexcept { parts_ = parts; }
 
   std::uint16_t next_avail() const noexcept { return next_avail_; }
+  std::uint16_t size() const noexcept { return size_; }
 
 private:
   struct descriptor {

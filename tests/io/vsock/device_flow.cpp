@@ -193,6 +193,8 @@ CAF_TEST(without receive buffers nothing spins and nothing is lost) {
   for (auto& host : hosts)
     write(host.get(), std::string(8000, 'x'));
   run();
+  advance(std::chrono::milliseconds{2}); // What was taken is told by then.
+  run();
   rusage before, after;
   ::getrusage(RUSAGE_THREAD, &before);
   auto began = std::chrono::steady_clock::now();
@@ -212,6 +214,28 @@ CAF_TEST(without receive buffers nothing spins and nothing is lost) {
     post_buffers(64);
   }
   CAF_CHECK_EQUAL(got, 800000u);
+}
+
+CAF_TEST(a guest that sends is called for what was taken at last and not each time) {
+  post_buffers(64);
+  auto host = guest_connects(1000, 5000);
+  advance(std::chrono::milliseconds{2});
+  run();
+  was_called(1);
+  auto send_some = [&](int count) {
+    tx.set_used_event(tx.used_index());
+    for (auto i = 0; i < count; ++i)
+      send_packet(data(), "x");
+    run();
+  };
+  send_some(3);
+  CAF_CHECK(!was_called(1));
+  advance(std::chrono::milliseconds{2});
+  run();
+  CAF_CHECK(was_called(1));
+  send_some(16);
+  CAF_CHECK(was_called(1));
+  CAF_CHECK_EQUAL(read_all(host.get()), std::string(19, 'x'));
 }
 
 CAF_TEST(a bulk stream leaves others their turn) {
