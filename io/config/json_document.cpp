@@ -232,6 +232,10 @@ result<json_value> parse_json(const json_source& source) {
   auto text = source.text();
   if (text.size() > max_json_bytes)
     return source.complain(0, "larger than " + std::to_string(max_json_bytes >> 20) + " MiB");
+  // The library's own words for this are another version's.
+  if (text.empty())
+    return source.complain(0, "malformed JSON: unexpected end of input; expected '[', '{', or a "
+                              "literal");
   std::size_t taken = 0;
   tree_builder builder{source, taken};
   nlohmann::json::sax_parse(counting_iterator{text.data(), &taken},
