@@ -22,7 +22,7 @@ namespace {
 
 using arguments = std::vector<std::string>;
 
-const arguments todays{"extended-status", "composite-disk",   "qcow2", "powerbtn",
+const arguments todays{"extended-status", "composite-disk",   "qcow2",      "powerbtn",
                        "balloon",         "vsock-descriptor", "vhost-user", "name"};
 const arguments of_2021{"legacy-command-line", "composite-disk", "qcow2", "balloon"};
 
