@@ -118,6 +118,7 @@ running() {
 # The VMM of a program that runs.
 vmm_of() { # PID
   local child
+  # shellcheck disable=SC2013 # They are words.
   for child in $(cat "/proc/$1"/task/*/children); do
     [ "$(cat "/proc/$child/comm")" = crosvisor-vsock ] || echo "$child"
   done
