@@ -44,7 +44,7 @@ void payload_output::next_source() {
     source_.assign(queue_.front().get(), why);
     if (!why)
       (void)queue_.front().release();
-    queue_.pop_front();
+    queue_.erase(queue_.begin());
   }
   if (source_.is_open())
     return wait_for_source();

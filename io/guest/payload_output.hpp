@@ -8,10 +8,10 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <vector>
 
 namespace crosvisor::io {
 
@@ -74,7 +74,7 @@ private:
 
   event_loop& loop_;
   output_window window_;
-  std::deque<unique_fd> queue_; ///< Connections that wait for the present one's end.
+  std::vector<unique_fd> queue_; ///< Connections that wait for the present one's end.
   descriptor source_;
   bool source_waiting_ = false;
   bool finishing_ = false;
