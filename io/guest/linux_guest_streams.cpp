@@ -48,28 +48,58 @@ private:
   int parts_left_ = 2;
 };
 
+/// Made when they are first used: most VMs of a large host say nothing. On the loop's thread.
+class stream_parts {
+public:
+  stream_parts(event_loop& loop, std::size_t kept_bytes, stream_callbacks callbacks)
+      : loop_(loop), kept_bytes_(kept_bytes), callbacks_(std::move(callbacks)) {}
+
+  payload_output& output() {
+    if (!output_)
+      output_ = std::make_shared<payload_output>(loop_, kept_bytes_);
+    return *output_;
+  }
+
+  status_channel& status() {
+    if (!status_)
+      status_ = std::make_shared<status_channel>(loop_, std::move(callbacks_));
+    return *status_;
+  }
+
+  void let_go() {
+    if (output_)
+      output_->let_go();
+    if (status_)
+      status_->let_go();
+  }
+
+private:
+  event_loop& loop_;
+  const std::size_t kept_bytes_;
+  stream_callbacks callbacks_;
+  std::shared_ptr<payload_output> output_;
+  std::shared_ptr<status_channel> status_;
+};
+
 class linux_guest_streams final : public guest_streams {
 public:
   linux_guest_streams(std::shared_ptr<event_loop> loop, const guest_stream_options& options,
                       stream_callbacks callbacks)
       : loop_(std::move(loop)),
-        options_(options),
-        output_(std::make_shared<payload_output>(*loop_, options.kept_output_bytes)),
-        status_(std::make_shared<status_channel>(*loop_, std::move(callbacks))) {}
+        finish_bound_(options.finish_bound),
+        parts_(std::make_shared<stream_parts>(*loop_, options.kept_output_bytes,
+                                              std::move(callbacks))) {}
 
   ~linux_guest_streams() override {
-    loop_->post([output = output_, status = status_] {
-      output->let_go();
-      status->let_go();
-    });
+    loop_->post([parts = parts_] { parts->let_go(); });
   }
 
   void take_output(stream_socket socket) override {
-    loop_->post([output = output_, socket = std::move(socket)] { output->take(socket); });
+    loop_->post([parts = parts_, socket = std::move(socket)] { parts->output().take(socket); });
   }
 
   void take_status(stream_socket socket) override {
-    loop_->post([status = status_, socket = std::move(socket)] { status->take(socket); });
+    loop_->post([parts = parts_, socket = std::move(socket)] { parts->status().take(socket); });
   }
 
   result<unique_fd> open_output() override {
@@ -80,45 +110,44 @@ public:
     auto writer = std::make_shared<unique_fd>(ends[1]);
     ::shutdown(reader.get(), SHUT_WR);
     ::setsockopt(writer->get(), SOL_SOCKET, SO_SNDBUF, &socket_bytes, sizeof(socket_bytes));
-    loop_->post([output = output_, id = next_reader_++, writer] {
-      output->add_socket_reader(id, std::move(*writer));
+    loop_->post([parts = parts_, id = next_reader_++, writer] {
+      parts->output().add_socket_reader(id, std::move(*writer));
     });
     return reader;
   }
 
   reader_id add_reader(chunk_handler handler) override {
     auto id = next_reader_++;
-    loop_->post([output = output_, id, handler = std::move(handler)]() mutable {
-      output->add_chunk_reader(id, std::move(handler));
+    loop_->post([parts = parts_, id, handler = std::move(handler)]() mutable {
+      parts->output().add_chunk_reader(id, std::move(handler));
     });
     return id;
   }
 
   void grant(reader_id reader, std::uint64_t bytes) override {
-    loop_->post([output = output_, reader, bytes] { output->grant(reader, bytes); });
+    loop_->post([parts = parts_, reader, bytes] { parts->output().grant(reader, bytes); });
   }
 
   void remove_reader(reader_id reader) override {
-    loop_->post([output = output_, reader] { output->remove_reader(reader); });
+    loop_->post([parts = parts_, reader] { parts->output().remove_reader(reader); });
   }
 
   void finish(std::function<void()> done) override {
     auto end = std::make_shared<stream_end>(*loop_, std::move(done));
-    loop_->post([output = output_, status = status_, end, bound = options_.finish_bound] {
-      end->arm(bound, [output, status] {
-        output->cut();
-        status->cut();
+    loop_->post([parts = parts_, end, bound = finish_bound_] {
+      end->arm(bound, [parts] {
+        parts->output().cut();
+        parts->status().cut();
       });
-      status->finish([end] { end->part_done(); });
-      output->finish([end] { end->part_done(); });
+      parts->status().finish([end] { end->part_done(); });
+      parts->output().finish([end] { end->part_done(); });
     });
   }
 
 private:
   const std::shared_ptr<event_loop> loop_;
-  const guest_stream_options options_;
-  const std::shared_ptr<payload_output> output_;
-  const std::shared_ptr<status_channel> status_;
+  const std::chrono::milliseconds finish_bound_;
+  const std::shared_ptr<stream_parts> parts_;
   std::atomic<reader_id> next_reader_{1};
 };
 
