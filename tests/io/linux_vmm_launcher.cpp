@@ -2,9 +2,7 @@
 #include "crosvisor/io/linux_vmm_launcher.hpp"
 
 #include "crosvisor/io/runtime_dir.hpp"
-#include "crosvisor/tests/io/leftovers.hpp"
-#include "crosvisor/tests/io/script_driver.hpp"
-#include "crosvisor/tests/io/temp_dir.hpp"
+#include "crosvisor/tests/io/launched_vms.hpp"
 
 #include <caf/test/dsl.hpp>
 
@@ -27,60 +25,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct report {
-  std::string what; // up, failed, fault, exit
-  int pid = 0;
-  launch_failure where = launch_failure::host;
-  std::string words;
-  vmm_exit exit;
-};
-
-struct fixture {
-  holdings before;
-  temp_dir dir;
-  std::string kernel = dir.write("vmlinux", "kernel");
-  std::shared_ptr<vmm_launcher> launcher;
-  holdings idle; // With a launcher that has nothing to do.
-  mailbox<report> reports;
+struct fixture : launched_vms {
   mailbox<bool> released;
-
-  void open(const std::string& script, const std::string& program = "/bin/bash") {
-    vmm_launcher_options options;
-    options.runtime_root = dir / "run";
-    options.state_dir = dir / "state";
-    vmm_drivers drivers;
-    drivers.qemu = std::make_unique<script_driver>(script, program);
-    auto made = make_linux_vmm_launcher(options, std::move(drivers));
-    CAF_REQUIRE(made);
-    launcher = *made;
-    idle = holdings{};
-  }
-
-  launch_request request(vm_cid cid = 2048) {
-    launch_request made;
-    made.cid = cid;
-    made.config.name = "demo";
-    made.config.kernel = {"vmlinux", 0};
-    made.choice = {vmm_kind::qemu, accel_kind::tcg};
-    made.files = std::make_shared<descriptor_set>();
-    made.files->add(unique_fd{::open(kernel.c_str(), O_RDONLY | O_CLOEXEC)});
-    return made;
-  }
-
-  vmm_callbacks callbacks() {
-    vmm_callbacks to;
-    to.on_up = [this](int pid) { reports.put({"up", pid, {}, {}, {}}); };
-    to.on_launch_failed = [this](launch_failure where, std::string what) {
-      reports.put({"failed", 0, where, std::move(what), {}});
-    };
-    to.on_fault = [this](std::string what) { reports.put({"fault", 0, {}, std::move(what), {}}); };
-    to.on_exit = [this](vmm_exit exit) { reports.put({"exit", 0, {}, {}, std::move(exit)}); };
-    return to;
-  }
-
-  std::shared_ptr<vmm_process> launch(launch_request what) {
-    return launcher->launch(std::move(what), callbacks());
-  }
 
   std::string log(const std::string& name) {
     return read_file(dir / "state/logs/2048-demo/" + name);

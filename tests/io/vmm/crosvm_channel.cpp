@@ -104,6 +104,15 @@ CAF_TEST(the descriptors are the files that were given) {
   line("disk", vm->vm.disks[1].fd, "b.raw", "rw");
 }
 
+CAF_TEST(a vsock device is inherited as a connected socket) {
+  features.push_back("vhost-user");
+  auto report = vm->temp / "report";
+  vm->vm.vsock_device = vm->vsock_device();
+  CAF_REQUIRE(start("report=" + report + " play=exit:0"));
+  CAF_CHECK_EQUAL(vm->end(), "shutdown, exit code 0");
+  CAF_CHECK(has(read_file(report), "vhost-user " + std::to_string(vm->vm.vsock_device) + " "));
+}
+
 CAF_TEST(the console and the log come out apart) {
   CAF_REQUIRE(start("play=console:hello play=log:noted play=exit:0"));
   CAF_CHECK_EQUAL(vm->end(), "shutdown, exit code 0");

@@ -7,6 +7,8 @@
 #include "crosvisor/tests/io/leftovers.hpp"
 #include "crosvisor/tests/io/temp_dir.hpp"
 
+#include <sys/socket.h>
+
 #include <array>
 #include <optional>
 
@@ -27,6 +29,7 @@ public:
     vm.cpus = 1;
     vm.console = pipe(console_in_);
     vm.log = pipe(log_in_);
+    vm.failures = pipe(failures_in_);
     dir_ = *root_->make("2048");
   }
 
@@ -44,6 +47,16 @@ public:
   int open(const std::string& path, bool writable) {
     files_.emplace_back(::open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC));
     return files_.back().get();
+  }
+
+  /// A connection to a vsock device that says nothing.
+  int vsock_device() {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+      return -1;
+    device_end_.reset(ends[0]);
+    files_.emplace_back(ends[1]);
+    return ends[1];
   }
 
   /// Whether it was started; else why not, in `events`.
@@ -155,6 +168,8 @@ private:
   std::vector<io::unique_fd> files_;
   io::unique_fd console_in_;
   io::unique_fd log_in_;
+  io::unique_fd failures_in_;
+  io::unique_fd device_end_;
 };
 
 } // namespace crosvisor::tests

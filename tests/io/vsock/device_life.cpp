@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Start, pause, reset and end of a VM, and what its rings and connections go through.
-#include "crosvisor/tests/io/vsock/front_end.hpp"
+#include "crosvisor/tests/io/vsock/running_device.hpp"
 
 #include <caf/test/dsl.hpp>
 
@@ -18,26 +18,10 @@ using namespace crosvisor::tests;
 
 namespace {
 
-struct fixture : front_end {
-  fixture() {
-    make_device();
-    start_like_qemu();
-    post_buffers(64);
-    run();
-  }
-
+struct fixture : running_device {
   void guest_says(std::string_view text) {
     send_packet(header(packet_op::rw, 1000, 5000), text);
     run();
-  }
-
-  static bool at_end(int fd) {
-    char byte;
-    return ::recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
-  }
-
-  static void write(int fd, std::string_view text) {
-    ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
   }
 };
 
@@ -58,6 +42,31 @@ CAF_TEST(a paused VM goes on with its connections) {
   CAF_CHECK_EQUAL(packet().payload, "meanwhile");
   guest_says(" after");
   CAF_CHECK_EQUAL(read_all(host.get()), "before after");
+}
+
+CAF_TEST(a VM that crosvm suspends goes on with its connections) {
+  front_end vm;
+  vm.make_device();
+  vm.start_like_crosvm();
+  vm.post_buffers(64);
+  auto host = vm.guest_connects(1000, 5000);
+  auto guest_says = [&](std::string_view text) {
+    vm.send_packet(vm.header(packet_op::rw, 1000, 5000), text);
+    vm.run();
+  };
+  guest_says("before");
+  auto bases = vm.suspend_like_crosvm();
+  CAF_CHECK_EQUAL(bases[0], static_cast<std::uint16_t>(vm.rx.used_index()));
+  CAF_CHECK_EQUAL(bases[1], vm.tx.avail_index());
+  CAF_CHECK_EQUAL(bases[2], 0u);
+  write(host.get(), "meanwhile");
+  vm.run();
+  CAF_CHECK(!vm.rx.has_used());
+  vm.resume_like_crosvm(bases);
+  CAF_CHECK_EQUAL(vm.packet().payload, "meanwhile");
+  guest_says(" after");
+  CAF_CHECK_EQUAL(read_all(host.get()), "before after");
+  CAF_CHECK_EQUAL(vm.made->connections(), 1u);
 }
 
 CAF_TEST(a stopped device touches no guest memory) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections as guest and host see them.
-#include "crosvisor/tests/io/vsock/front_end.hpp"
+#include "crosvisor/tests/io/vsock/running_device.hpp"
 
 #include <caf/test/dsl.hpp>
 
@@ -14,26 +14,9 @@ using namespace crosvisor::tests;
 
 namespace {
 
-struct fixture : front_end {
-  fixture() {
-    make_device();
-    start_like_qemu();
-    post_buffers(64);
-    run();
-  }
-
-  // Whether the other end has closed.
-  static bool at_end(int fd) {
-    char byte;
-    return ::recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
-  }
-
+struct fixture : running_device {
   static int write_error(int fd) {
     return ::send(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? errno : 0;
-  }
-
-  static void write(int fd, std::string_view text) {
-    ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
   }
 
   void guest_says(packet_op op, std::string_view payload = {}, std::uint32_t flags = 0) {

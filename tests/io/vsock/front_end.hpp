@@ -56,6 +56,9 @@ public:
   /// As recorded: the handshake, then the guest's driver starts.
   void start_like_qemu();
   void start_like_crosvm();
+  /// As recorded for `suspend --full` and `resume`; the bases of the three rings.
+  std::vector<std::uint16_t> suspend_like_crosvm();
+  void resume_like_crosvm(std::vector<std::uint16_t> bases);
   /// As recorded when a VM stops or its guest resets; the bases.
   std::vector<std::uint16_t> stop_like_qemu();
   void restart_like_qemu(std::vector<std::uint16_t> bases);
@@ -109,6 +112,10 @@ public:
 private:
   driver_ring& ring(unsigned index) { return index == 0 ? rx : index == 1 ? tx : events; }
   void settle();
+  /// A request without payload, and its reply, which is dropped.
+  void ask(std::uint32_t request);
+  void negotiate();
+  std::uint16_t take_base(unsigned ring);
   guest_packet take_packet();
 
   std::uint32_t buffer_length_ = 3776;
@@ -117,6 +124,10 @@ private:
   std::uint64_t next_payload_ = 0;
 };
 
+/// How long something in another process is waited for.
+inline constexpr int patience_ms = 20'000;
+
+bool is_readable(int fd, int timeout_ms);
 std::string read_all(int fd);
 std::string read_some(int fd, std::size_t limit = 65536);
 
