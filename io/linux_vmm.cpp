@@ -17,7 +17,8 @@ namespace {
 
 constexpr char not_running[] = "the VMM doesn't run";
 
-/// How long a device may outlive its VMM: it flushes what it has for half a second.
+/// How long a device may outlive its VMM, since it flushes what it has for half a second; and a VMM
+/// the connection to its device, which it closes when it ends.
 constexpr std::chrono::seconds device_end_bound{2};
 
 } // namespace
@@ -152,13 +153,32 @@ void linux_vmm::device_exited(exit_status status) {
   device_runs_ = false;
   if (auto after = std::exchange(after_device_, nullptr))
     return after();
-  // By itself it ends with its VMM's connection alone, so the VMM is ending.
-  if (status.kind == exit_kind::code && status.value == 0)
-    return;
-  device_problem_ =
+  auto problem =
     "its vsock device ended: " + to_string(vmm_exit{status.kind, status.value, {}, {}});
+  // By itself it ends with its VMM's connection alone: the VMM is about to end.
+  if (status.kind == exit_kind::code && status.value == 0)
+    return await_vmm_end(std::move(problem));
+  device_problem_ = std::move(problem);
   if (connected_)
     tell_device_problem();
+}
+
+void linux_vmm::await_vmm_end(std::string problem) {
+  arm_device_deadline([problem = std::move(problem)](linux_vmm& self) {
+    self.device_problem_ = problem;
+    if (self.connected_)
+      self.tell_device_problem();
+  });
+}
+
+void linux_vmm::arm_device_deadline(std::function<void(linux_vmm&)> late) {
+  device_deadline_ = std::make_unique<boost::asio::steady_timer>(host_.loop.context());
+  device_deadline_->expires_after(device_end_bound);
+  device_deadline_->async_wait(
+    [self = shared_from_this(), late = std::move(late)](const boost::system::error_code& why) {
+      if (!why)
+        late(*self);
+    });
 }
 
 void linux_vmm::tell_device_problem() {
@@ -190,11 +210,9 @@ void linux_vmm::conclude_device() {
   if (!device_runs_)
     return last();
   after_device_ = last;
-  device_deadline_ = std::make_unique<boost::asio::steady_timer>(host_.loop.context());
-  device_deadline_->expires_after(device_end_bound);
-  device_deadline_->async_wait([self](const boost::system::error_code& why) {
-    if (!why && self->device_)
-      self->device_->kill();
+  arm_device_deadline([](linux_vmm& late) {
+    if (late.device_)
+      late.device_->kill();
   });
 }
 

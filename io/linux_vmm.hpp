@@ -70,6 +70,8 @@ private:
   void exited(exit_status status);
   void device_exited(exit_status status);
   void tell_device_problem();
+  void await_vmm_end(std::string problem);
+  void arm_device_deadline(std::function<void(linux_vmm&)> late);
   void conclude();
   void conclude_device();
   void finish_log(std::shared_ptr<console_log>& log, std::string* tail = nullptr);

@@ -2,6 +2,7 @@
 #include "crosvisor/io/guest/device_channel.hpp"
 
 #include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/received_descriptors.hpp"
 #include "crosvisor/io/vsock/service_protocol.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -11,8 +12,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace crosvisor::io {
 
@@ -33,25 +36,6 @@ struct received {
   bool sound = false; ///< One whole message with at most one descriptor.
 };
 
-/// The descriptors of a message, all but the first of which are closed.
-unique_fd take_descriptor(msghdr& header, int& count) {
-  unique_fd first;
-  count = 0;
-  for (auto* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-      continue;
-    auto bytes = part->cmsg_len - CMSG_LEN(0);
-    for (std::size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part) + at, sizeof(fd));
-      unique_fd own{fd};
-      if (count++ == 0)
-        first = std::move(own);
-    }
-  }
-  return first;
-}
-
 /// recvmsg's own result; negative errno on failure.
 long receive(int socket, received& into) {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 2)];
@@ -64,10 +48,12 @@ long receive(int socket, received& into) {
   auto got = ::recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (got < 0)
     return -errno;
-  int count = 0;
-  into.descriptor = take_descriptor(header, count);
-  into.sound = got == sizeof(channel_message) && count <= 1
+  std::vector<unique_fd> descriptors;
+  take_descriptors(header, descriptors);
+  into.sound = got == sizeof(channel_message) && descriptors.size() <= 1
                && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  if (!descriptors.empty())
+    into.descriptor = std::move(descriptors.front());
   return got;
 }
 

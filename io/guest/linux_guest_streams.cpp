@@ -21,7 +21,7 @@ namespace {
 constexpr int socket_bytes = 256 << 10;
 
 /// Both channels of one VM, until both are done.
-class stream_end : public std::enable_shared_from_this<stream_end> {
+class stream_end {
 public:
   stream_end(event_loop& loop, std::function<void()> done)
       : deadline_(loop.context()), done_(std::move(done)) {}

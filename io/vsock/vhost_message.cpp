@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/vsock/vhost_message.hpp"
 
+#include "crosvisor/io/received_descriptors.hpp"
 #include "crosvisor/io/vsock/wire.hpp"
 
 #include <sys/socket.h>
@@ -26,16 +27,6 @@ result<state> socket_end(ssize_t got) {
   return last_failure("vmm's socket");
 }
 
-void take_fds(msghdr& message, std::vector<unique_fd>& fds) {
-  for (auto* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-      continue;
-    auto count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i)
-      fds.emplace_back(load<int>(CMSG_DATA(part) + i * sizeof(int)));
-  }
-}
-
 } // namespace
 
 result<state> vhost_reader::read(int socket) {
@@ -56,7 +47,7 @@ result<state> vhost_reader::read_header(int socket) {
   auto got = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (got <= 0)
     return socket_end(got);
-  take_fds(message, message_.fds);
+  take_descriptors(message, message_.fds);
   if ((message.msg_flags & MSG_CTRUNC) != 0 || message_.fds.size() > max_vhost_fds)
     return bad("too many descriptors");
   header_bytes_ += static_cast<std::size_t>(got);

@@ -3,17 +3,12 @@
 // together.
 #include "crosvisor/io/guest/vsock_device.hpp"
 
-#include "crosvisor/io/guest/guest_door.hpp"
-#include "crosvisor/io/linux_vmm_launcher.hpp"
 #include "crosvisor/tests/io/guest/sockets.hpp"
-#include "crosvisor/tests/io/script_driver.hpp"
-#include "crosvisor/tests/io/temp_dir.hpp"
+#include "crosvisor/tests/io/launched_vms.hpp"
 
 #include <caf/test/dsl.hpp>
 
 #include <sys/stat.h>
-
-#include <fstream>
 
 #undef CAF_SUITE
 #define CAF_SUITE io.guest.vsock_vm
@@ -27,20 +22,8 @@ namespace {
 /// Ends with the VMM's connection, as the real one does.
 constexpr auto follows = "exec cat <&$vmm >/dev/null";
 
-struct report {
-  std::string what;
-  std::string words;
-  vmm_exit exit;
-};
-
-struct fixture {
-  holdings before;
-  temp_dir dir;
-  std::string kernel = dir.write("vmlinux", "kernel");
-  std::shared_ptr<vmm_launcher> launcher;
+struct fixture : launched_vms {
   std::shared_ptr<vmm_process> vmm;
-  holdings idle;
-  mailbox<report> reports;
   mailbox<int> codes;
 
   std::string device_script(const std::string& body) {
@@ -53,44 +36,19 @@ struct fixture {
     return path;
   }
 
-  void open(const std::string& vmm_script, const std::string& device,
+  void open(const std::string& script, const std::string& device,
             const std::string& program = "/bin/bash") {
-    vmm_launcher_options options;
-    options.runtime_root = dir / "run";
-    options.state_dir = dir / "state";
-    options.vsock_program = device;
-    vmm_drivers drivers;
-    drivers.qemu = std::make_unique<script_driver>(vmm_script, program);
-    auto made = make_linux_vmm_launcher(options, std::move(drivers));
-    CAF_REQUIRE(made);
-    launcher = *made;
-    idle = holdings{};
+    launched_vms::open(script, program, device);
   }
 
-  void launch() {
-    launch_request asked;
-    asked.cid = 2048;
-    asked.config.name = "demo";
-    asked.config.kernel = {"vmlinux", 0};
-    asked.choice = {vmm_kind::qemu, accel_kind::tcg};
-    asked.files = std::make_shared<descriptor_set>();
-    asked.files->add(unique_fd{::open(kernel.c_str(), O_RDONLY | O_CLOEXEC)});
-    vmm_callbacks to;
-    to.on_up = [this](int) { reports.put({"up", {}, {}}); };
-    to.on_launch_failed = [this](launch_failure, std::string what) {
-      reports.put({"failed", std::move(what), {}});
-    };
-    to.on_fault = [this](std::string what) { reports.put({"fault", std::move(what), {}}); };
-    to.on_exit = [this](vmm_exit exit) { reports.put({"exit", {}, std::move(exit)}); };
-    vmm = launcher->launch(std::move(asked), std::move(to));
-  }
+  void launch() { vmm = launched_vms::launch(request()); }
 
   void connect(std::uint32_t port) {
     vmm->connect_vsock(port, std::chrono::seconds{5},
                        [this](result<stream_socket> got) { codes.put(got ? 0 : got.why().code); });
   }
 
-  report nth(std::size_t n) { return reports.wait(n).at(n - 1); }
+  launch_report nth(std::size_t n) { return reports.wait(n).at(n - 1); }
   int nth_code(std::size_t n) { return codes.wait(n).at(n - 1); }
 
   void check_nothing_left() {
@@ -129,6 +87,18 @@ CAF_TEST(a device that is lost is a fault with its reason) {
   CAF_CHECK_EQUAL(told[1].words, "its vsock device ended: signal 11");
   connect(7);
   CAF_CHECK_EQUAL(nth_code(1), ENOTCONN);
+  vmm->kill();
+  CAF_CHECK_EQUAL(std::string{nth(3).what}, "exit");
+  check_nothing_left();
+}
+
+CAF_TEST(a device that ends by itself while its VMM goes on is a fault) {
+  open("read line <&$CONTROL", device_script("exit 0"));
+  launch();
+  auto told = reports.wait(2);
+  CAF_REQUIRE_EQUAL(told.size(), 2u);
+  CAF_CHECK_EQUAL(told[1].what, "fault");
+  CAF_CHECK_EQUAL(told[1].words, "its vsock device ended: exit code 0");
   vmm->kill();
   CAF_CHECK_EQUAL(std::string{nth(3).what}, "exit");
   check_nothing_left();
