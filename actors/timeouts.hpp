@@ -26,7 +26,7 @@ struct vm_timeouts {
   /// How long a guest that speaks the status protocol may run without saying that its payload
   /// started, when its configuration does not tell; the second one where it is emulated.
   caf::timespan hangup = std::chrono::seconds{30};
-  caf::timespan hangup_emulated = std::chrono::seconds{300};
+  caf::timespan hangup_slow = std::chrono::seconds{300};
   /// For a connection to a guest's port, when the request does not tell.
   caf::timespan connect = std::chrono::seconds{5};
   /// How long a dead VM is remembered, for those who ask late.

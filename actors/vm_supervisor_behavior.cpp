@@ -23,7 +23,8 @@ caf::timespan started_timeout_of(const io::launch_request& request, const vm_tim
     return caf::timespan::zero();
   if (request.config.started_timeout_s > 0)
     return std::chrono::seconds{request.config.started_timeout_s};
-  return request.choice.accel == accel_kind::tcg ? timeouts.hangup_emulated : timeouts.hangup;
+  auto slow = request.choice.accel == accel_kind::tcg || request.choice.nested;
+  return slow ? timeouts.hangup_slow : timeouts.hangup;
 }
 
 } // namespace

@@ -23,7 +23,7 @@ std::variant<vmm_choice, refusal> choose_crosvm(const vm_config& config, const h
     return refusal{false, "vmm: " + why_not(crosvm, vmm_kind::crosvm)};
   if (!host.kvm.available)
     return refusal{false, "vmm: crosvm needs KVM: " + host.kvm.detail};
-  return vmm_choice{vmm_kind::crosvm, accel_kind::kvm};
+  return vmm_choice{vmm_kind::crosvm, accel_kind::kvm, host.nested};
 }
 
 std::variant<vmm_choice, refusal> choose_qemu(const vm_config& config, const host_info& host) {
@@ -34,8 +34,8 @@ std::variant<vmm_choice, refusal> choose_qemu(const vm_config& config, const hos
   if (config.accel == accel_kind::kvm && !host.kvm.available)
     return refusal{false, "accel: no KVM: " + host.kvm.detail};
   if (config.accel == accel_kind::tcg || !host.kvm.available)
-    return vmm_choice{vmm_kind::qemu, accel_kind::tcg};
-  return vmm_choice{vmm_kind::qemu, accel_kind::kvm};
+    return vmm_choice{vmm_kind::qemu, accel_kind::tcg, false};
+  return vmm_choice{vmm_kind::qemu, accel_kind::kvm, host.nested};
 }
 
 } // namespace

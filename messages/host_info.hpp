@@ -52,6 +52,8 @@ struct host_info {
   capability protected_vms;
   /// crosvm first, then QEMU; one entry each, found or not.
   std::vector<vmm_info> vmms;
+  /// The host is a VM itself: guests on its KVM are slow.
+  bool nested = false;
   std::uint64_t memory_mib = 0; ///< The host's memory.
   std::uint32_t cpus = 0;       ///< The host's processors.
 
@@ -62,6 +64,8 @@ struct host_info {
 struct vmm_choice {
   vmm_kind vmm = vmm_kind::qemu;
   accel_kind accel = accel_kind::tcg;
+  /// KVM inside a VM.
+  bool nested = false;
 };
 
 /// Why a host can't run a configuration.
@@ -79,7 +83,7 @@ std::variant<vmm_choice, refusal> choose_vmm(const vm_config& config, const host
 
 template <class Inspector>
 auto inspect(Inspector& f, vmm_choice& x) {
-  return f(x.vmm, x.accel);
+  return f(x.vmm, x.accel, x.nested);
 }
 
 template <class Inspector>
@@ -99,7 +103,7 @@ auto inspect(Inspector& f, vsock_port& x) {
 
 template <class Inspector>
 auto inspect(Inspector& f, host_info& x) {
-  return f(x.kvm, x.vhost_vsock, x.vsock_device, x.vsock_ports, x.protected_vms, x.vmms,
+  return f(x.kvm, x.vhost_vsock, x.vsock_device, x.vsock_ports, x.protected_vms, x.vmms, x.nested,
            x.memory_mib, x.cpus);
 }
 

@@ -75,7 +75,7 @@ struct vm_config {
   /// time that its payload started, or the VM has hung.
   bool guest_protocol = false;
   /// How long it may take to say so, in seconds, 1 to max_started_timeout_s. 0: 30, or 300 where it
-  /// is emulated.
+  /// is emulated or its host is a VM itself.
   std::uint32_t started_timeout_s = 0;
 };
 

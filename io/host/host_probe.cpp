@@ -10,6 +10,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <fstream>
 
 namespace crosvisor::io {
 
@@ -126,6 +127,15 @@ capability probe_vsock_device(const std::string& given) {
   return {true, *path};
 }
 
+/// A hypervisor tells x86 guests so by a processor flag (CPUID 1, ECX bit 31).
+bool is_virtual(const std::string& cpuinfo) {
+  std::ifstream lines{cpuinfo};
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("flags") && mentions(line, "hypervisor"))
+      return true;
+  return false;
+}
+
 std::uint64_t memory_mib() {
   auto pages = ::sysconf(_SC_PHYS_PAGES);
   auto page_bytes = ::sysconf(_SC_PAGESIZE);
@@ -146,6 +156,7 @@ host_info probe_host(const host_probe_options& options) {
   host.vmms.push_back(prober.crosvm());
   host.vmms.push_back(prober.qemu());
   prober.keep();
+  host.nested = is_virtual(options.cpuinfo);
   host.memory_mib = memory_mib();
   host.cpus = static_cast<std::uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
   return host;

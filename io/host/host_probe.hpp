@@ -25,6 +25,7 @@ struct host_probe_options {
   std::chrono::milliseconds timeout = program_timeout;
   std::string kvm_device = "/dev/kvm";
   std::string vsock_device = "/dev/vhost-vsock";
+  std::string cpuinfo = "/proc/cpuinfo";
 };
 
 /// Looks for VMMs and devices, asks the one what they are and tries the others. Changes nothing but

@@ -131,8 +131,9 @@ CAF_TEST_FIXTURE_SCOPE_END()
 namespace {
 
 struct protocol_vm : supervised_vm {
-  explicit protocol_vm(std::uint32_t timeout_s = 0, accel_kind accel = accel_kind::kvm)
-      : supervised_vm(config_with(timeout_s), {vmm_kind::qemu, accel}) {}
+  explicit protocol_vm(std::uint32_t timeout_s = 0, accel_kind accel = accel_kind::kvm,
+                       bool nested = false)
+      : supervised_vm(config_with(timeout_s), {vmm_kind::qemu, accel, nested}) {}
 
   static vm_config config_with(std::uint32_t timeout_s) {
     auto config = small_vm("demo");
@@ -166,11 +167,12 @@ CAF_TEST(a silent guest is killed and has hung) {
                   "the guest did not say within 30 s that its payload started");
 }
 
-CAF_TEST(an emulated guest has more time and a stated time counts) {
-  for (auto [timeout_s, accel, bound] :
-       {std::tuple{0u, accel_kind::tcg, 300s}, std::tuple{7u, accel_kind::tcg, 7s},
-        std::tuple{7u, accel_kind::kvm, 7s}}) {
-    protocol_vm fresh{timeout_s, accel};
+CAF_TEST(a slow guest has more time and a stated time counts) {
+  for (auto [timeout_s, accel, nested, bound] :
+       {std::tuple{0u, accel_kind::tcg, false, 300s}, std::tuple{0u, accel_kind::kvm, true, 300s},
+        std::tuple{7u, accel_kind::tcg, false, 7s}, std::tuple{7u, accel_kind::kvm, false, 7s},
+        std::tuple{7u, accel_kind::kvm, true, 7s}}) {
+    protocol_vm fresh{timeout_s, accel, nested};
     fresh.start_and_run();
     fresh.pass(bound - 1s);
     CAF_CHECK_EQUAL(fresh.vmm().killed, 0);

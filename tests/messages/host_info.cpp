@@ -124,6 +124,17 @@ CAF_TEST(a guest that has to speak is refused where it has no vsock) {
   CAF_CHECK_EQUAL(choose(), "crosvm kvm");
 }
 
+CAF_TEST(kvm of a host that is a VM is nested and emulation is not ) {
+  auto nested = [&] { return std::get<vmm_choice>(choose_vmm(config, host)).nested; };
+  CAF_CHECK(!nested());
+  host.nested = true;
+  CAF_CHECK(nested());
+  config.vmm = vmm_kind::qemu;
+  CAF_CHECK(nested());
+  config.accel = accel_kind::tcg;
+  CAF_CHECK(!nested());
+}
+
 CAF_TEST(features are looked up by name) {
   host.vmms[0].features = {"extended-status"};
   CAF_CHECK(host.find(vmm_kind::crosvm)->has("extended-status"));

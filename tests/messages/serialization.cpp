@@ -95,7 +95,7 @@ CAF_TEST(infos arrive whole) {
   check(info);
   check(std::vector<vm_info>{info, vm_info{}});
   check(balloon_info{64u << 20, 128u << 20});
-  check(vmm_choice{vmm_kind::crosvm, accel_kind::kvm});
+  check(vmm_choice{vmm_kind::crosvm, accel_kind::kvm, true});
 }
 
 CAF_TEST(what a guest says and writes arrives whole) {

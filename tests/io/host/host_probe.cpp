@@ -100,6 +100,10 @@ CAF_TEST(a file that is no KVM is none) {
   CAF_CHECK(has(host.kvm.detail, "KVM does not work"));
   options.vsock_device = dir.write("vhost-vsock", "");
   CAF_CHECK(probe_host(options).vhost_vsock.available);
+  options.cpuinfo = dir.write("cpuinfo", "processor\t: 0\nflags\t\t: fpu vme hypervisor lahf_lm\n");
+  CAF_CHECK(probe_host(options).nested);
+  options.cpuinfo = dir.write("cpuinfo", "model name\t: hypervisor\nflags\t\t: fpu hypervisor_x\n");
+  CAF_CHECK(!probe_host(options).nested);
 }
 
 CAF_TEST(each program that is none has its sentence and hurts nobody else) {
