@@ -40,9 +40,14 @@ int finish(int host) {
 
 pollfd connecting[most_descriptors];
 
-/// Counts those of `count` connections that are made, and keeps them.
-int count_connections(int count) {
-  auto made = 0;
+struct tally {
+  int made = 0;
+  int reset = 0;
+};
+
+/// Counts what became of `count` connections, and keeps those that are made.
+tally count_connections(int count) {
+  tally found;
   for (auto undecided = count; undecided > 0;) {
     if (::poll(connecting, static_cast<nfds_t>(count), closing_bound) <= 0)
       break;
@@ -52,12 +57,13 @@ int count_connections(int count) {
       int error = 0;
       socklen_t size = sizeof error;
       ::getsockopt(connecting[i].fd, SOL_SOCKET, SO_ERROR, &error, &size);
-      made += error == 0 ? 1 : 0;
+      found.made += error == 0 ? 1 : 0;
+      found.reset += error == ECONNRESET ? 1 : 0;
       connecting[i].fd = -1;
       --undecided;
     }
   }
-  return made;
+  return found;
 }
 
 // -- fail ---------------------------------------------------------------------
@@ -165,8 +171,9 @@ int flood_command(arguments given) {
     if (auto fd = begin_connecting(static_cast<std::uint32_t>(port.value)); fd >= 0)
       connecting[begun++] = {fd, POLLOUT, 0};
   }
-  ::dprintf(STDOUT_FILENO, "vsock: %d of %d connections made\n", count_connections(begun),
-            static_cast<int>(count.value));
+  auto found = count_connections(begun);
+  ::dprintf(STDOUT_FILENO, "vsock: %d of %d connections made, %d reset\n", found.made,
+            static_cast<int>(count.value), found.reset);
   return 0;
 }
 

@@ -104,6 +104,20 @@ CAF_TEST(a host finds its guest by port in both directions) {
   CAF_CHECK(echo.ends_within(1s));
 }
 
+CAF_TEST(
+  a guest is refused at once where nobody serves and connects in numbers where somebody does) {
+  for (auto [ports, words] :
+       {std::pair{"connect:4444:20", "vsock: 0 of 20 connections made, 20 reset"},
+        {"connect:3000:10", "vsock: 10 of 10 connections made, 0 reset"}}) {
+    output_pipe console;
+    auto next = plan(ports);
+    guest_vm vm{*this, std::move(next.console(console))};
+    vm.start();
+    CAF_CHECK(console.wait_for(words, boot_bound));
+    vm.await_death();
+  }
+}
+
 CAF_TEST(two hundred connections at once have their own bytes each) {
   serving_guest vm{*this};
   std::vector<guest_stream> all;
