@@ -95,6 +95,7 @@ void bench_service::settle() const {
   while (busy()) {
     if (std::chrono::steady_clock::now() > until)
       throw std::runtime_error("a dead VM's runtime directory stays");
+    // The workers that remove directories tell only the actor of the VM, which is gone.
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
 }

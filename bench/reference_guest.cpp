@@ -56,7 +56,6 @@ reference_guest::~reference_guest() {
   }
 }
 
-/// The program makes its sockets soon after its start, and tells nobody when.
 std::shared_ptr<io::unique_fd> reference_guest::connect_to(const std::string& name) const {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -65,6 +64,7 @@ std::shared_ptr<io::unique_fd> reference_guest::connect_to(const std::string& na
     auto fd = std::make_shared<io::unique_fd>(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (::connect(fd->get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0)
       return fd;
+    // The program makes its sockets soon after its start, and tells nobody when.
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
   throw std::runtime_error("the reference device can't be reached");

@@ -29,6 +29,7 @@ public:
     for (int i = 0; i < tries && !held_; ++i) {
       held_ = ::flock(dir, LOCK_EX | LOCK_NB) == 0;
       if (!held_)
+        // flock(2) waits without a bound or not at all.
         std::this_thread::sleep_for(std::chrono::milliseconds{10});
     }
   }
