@@ -2,9 +2,13 @@
 #include "crosvisor/cli/host_report.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/messages/payload_status.hpp"
 #include "crosvisor/messages/vm_event.hpp"
 
 #include <nlohmann/json.hpp>
+
+#include <cerrno>
+#include <cstring>
 
 namespace crosvisor::cli {
 
@@ -96,7 +100,26 @@ json limits_json(const host_report& report) {
           {"cid", {{"min", report.first_cid}, {"max", report.last_cid}}}};
 }
 
+capability try_port(std::uint32_t port, const char* what, const host_info& host,
+                    const io::vsock_calls& calls) {
+  if (host.vhost_vsock.available) {
+    auto listener = calls.listen(port);
+    if (io::unique_fd closed{listener}; closed)
+      return {true, what};
+    return {false, std::string{what} + ": " + std::strerror(-listener)
+                     + (listener == -EADDRINUSE ? "; a service that runs may have it" : "")};
+  }
+  if (host.vsock_device.available)
+    return {true, what};
+  return {false, "there is no vsock for guests"};
+}
+
 } // namespace
+
+std::vector<vsock_port> try_vsock_ports(const host_info& host, const io::vsock_calls& calls) {
+  return {{payload_output_port, try_port(payload_output_port, "payload output", host, calls)},
+          {payload_status_port, try_port(payload_status_port, "payload status", host, calls)}};
+}
 
 std::string report_table(const host_report& report, const term& paint) {
   const auto& host = report.host;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "crosvisor/cli/term.hpp"
+#include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/messages/host_info.hpp"
 
 #include <string>
+#include <vector>
 
 namespace crosvisor::cli {
 
@@ -20,6 +22,10 @@ struct host_report {
   capability runtime_dir;
   capability state_dir;
 };
+
+/// Whether a service could serve each host port for guests now. Devices serve them in any case; in
+/// the kernel it is tried, for a moment: a service that has a port keeps it.
+std::vector<vsock_port> try_vsock_ports(const host_info& host, const io::vsock_calls& calls);
 
 /// One line for each thing: its name, yes or no, and what there is to know of it.
 std::string report_table(const host_report& report, const term& paint);

@@ -6,13 +6,9 @@
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/host/host_probe.hpp"
-#include "crosvisor/messages/payload_status.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 namespace crosvisor::cli {
 
@@ -44,33 +40,13 @@ host_info probe(const environment& variables, const capability& state_dir) {
   return io::probe_host(options);
 }
 
-/// Whether a service could serve this port for guests now. Devices serve it in any case; in the
-/// kernel it is tried, for a moment: a service that has it keeps it.
-capability try_port(std::uint32_t port, const char* what, const host_info& host) {
-  if (host.vhost_vsock.available) {
-    auto listener = io::kernel_vsock_calls().listen(port);
-    if (io::unique_fd closed{listener}; closed)
-      return {true, what};
-    return {false, std::string{what} + ": " + std::strerror(-listener)
-                     + (listener == -EADDRINUSE ? "; a service that runs may have it" : "")};
-  }
-  if (host.vsock_device.available)
-    return {true, what};
-  return {false, "there is no vsock for guests"};
-}
-
-std::vector<vsock_port> try_ports(const host_info& host) {
-  return {{payload_output_port, try_port(payload_output_port, "payload output", host)},
-          {payload_status_port, try_port(payload_status_port, "payload status", host)}};
-}
-
 host_report make_report(const environment& variables) {
   host_report report;
   auto where = find_directories(variables, ::geteuid());
   report.runtime_dir = {static_cast<bool>(where), where ? where->runtime : where.why().what};
   report.state_dir = {static_cast<bool>(where), where ? where->state : where.why().what};
   report.host = probe(variables, report.state_dir);
-  report.host.vsock_ports = try_ports(report.host);
+  report.host.vsock_ports = try_vsock_ports(report.host, io::kernel_vsock_calls());
   report.demo_guest = find_demo_guest(variables);
   report.first_cid = actors::cid_range{}.first;
   report.last_cid = actors::cid_range{}.last;

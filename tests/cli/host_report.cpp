@@ -3,6 +3,10 @@
 
 #include <caf/test/dsl.hpp>
 
+#include <fcntl.h>
+
+#include <cerrno>
+
 #undef CAF_SUITE
 #define CAF_SUITE cli.host_report
 
@@ -155,4 +159,29 @@ CAF_TEST(programs see JSON) {
   }
 }
 )");
+}
+CAF_TEST(a port of the kernel is tried and one of a device is served) {
+  host_info host;
+  io::unique_fd opened{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  std::vector<std::uint32_t> tried;
+  io::vsock_calls calls{[&](std::uint32_t port) {
+                          tried.push_back(port);
+                          return port == 3000 ? -EADDRINUSE : opened.release();
+                        },
+                        nullptr};
+  auto ports = try_vsock_ports(host, calls);
+  CAF_CHECK(!ports.at(0).served.available);
+  CAF_CHECK_EQUAL(ports.at(0).served.detail, "there is no vsock for guests");
+  host.vsock_device = {true, "/usr/libexec/crosvisor/crosvisor-vsock"};
+  ports = try_vsock_ports(host, calls);
+  CAF_CHECK(ports.at(0).served.available);
+  CAF_CHECK_EQUAL(ports.at(1).port, 5000u);
+  CAF_CHECK_EQUAL(tried.size(), 0u);
+  host.vhost_vsock.available = true;
+  ports = try_vsock_ports(host, calls);
+  CAF_CHECK(!ports.at(0).served.available);
+  CAF_CHECK_EQUAL(ports.at(0).served.detail, "payload output: Address already in use; a service "
+                                             "that runs may have it");
+  CAF_CHECK(ports.at(1).served.available);
+  CAF_CHECK_EQUAL(tried.size(), 2u);
 }
