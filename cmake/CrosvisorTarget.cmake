@@ -56,3 +56,26 @@ function(crosvisor_library name)
     target_precompile_headers(${name} REUSE_FROM ${ARG_PCH_FROM})
   endif()
 endfunction()
+
+# crosvisor_protobuf(<name> <file.proto>)
+#
+# The messages of one file as a library, whose header is included as "crosvisor/<folder>/<file>.pb.h".
+# What protoc makes is not held to our warnings.
+function(crosvisor_protobuf name proto)
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  get_filename_component(stem ${proto} NAME_WE)
+  set(root ${PROJECT_BINARY_DIR}/proto/crosvisor)
+  set(made ${root}/${folder}/${stem}.pb)
+  file(MAKE_DIRECTORY ${root})
+  add_custom_command(OUTPUT ${made}.cc ${made}.h DEPENDS ${proto} VERBATIM
+    COMMAND protobuf::protoc --proto_path=${PROJECT_SOURCE_DIR} --cpp_out=${root}
+      ${CMAKE_CURRENT_SOURCE_DIR}/${proto}
+    COMMENT "Generating ${folder}/${stem}.pb")
+  add_library(${name} STATIC ${made}.cc ${made}.h)
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_compile_options(${name} PRIVATE -w)
+  target_include_directories(${name} SYSTEM INTERFACE ${PROJECT_BINARY_DIR}/proto)
+  target_include_directories(${name} PRIVATE ${root})
+  target_link_libraries(${name} PUBLIC protobuf::libprotobuf-lite)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "crosvisor/io/descriptor_set.hpp"
+#include "crosvisor/io/image_builder.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/messages/host_info.hpp"
@@ -38,6 +39,9 @@ struct launch_request {
   std::shared_ptr<descriptor_set> files;
   /// The claimed /dev/vhost-vsock, or null where the VM runs without vsock. Owned by the registry.
   std::shared_ptr<const unique_fd> vsock;
+  /// Every disk of `config` that has partitions, built; null where it has none. Let go of like
+  /// `files`.
+  std::shared_ptr<const built_disks> disks;
 };
 
 /// Where a launch failed.
@@ -227,6 +231,7 @@ public:
 struct backend {
   host_info host;
   std::shared_ptr<vmm_launcher> launcher;
+  std::shared_ptr<image_builder> images;
   std::shared_ptr<cid_claimer> cids;
   std::shared_ptr<cid_store> last_cid;
   std::shared_ptr<guest_stream_factory> streams;

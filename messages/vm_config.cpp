@@ -24,9 +24,15 @@ constexpr name_table<accel_kind, 3> accel_names{{
   {accel_kind::tcg, "tcg"},
 }};
 
-constexpr name_table<image_format, 2> format_names{{
+constexpr name_table<image_format, 3> format_names{{
   {image_format::raw, "raw"},
   {image_format::qcow2, "qcow2"},
+  {image_format::sparse, "sparse"},
+}};
+
+constexpr name_table<debug_level, 2> debug_names{{
+  {debug_level::none, "none"},
+  {debug_level::full, "full"},
 }};
 
 template <class Enum, std::size_t N>
@@ -61,7 +67,131 @@ std::optional<std::string> out_of_range(const char* key, std::uint64_t value, st
          + std::to_string(low) + " to " + std::to_string(high);
 }
 
+/// UTF-16 units of a UTF-8 text, or nothing where it is no UTF-8. Overlong forms and surrogates are
+/// none (RFC 3629).
+std::optional<std::size_t> utf16_units(const std::string& text) {
+  std::size_t units = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    auto lead = static_cast<unsigned char>(text[i]);
+    auto more = lead < 0x80                   ? 0u
+                : lead >= 0xc2 && lead < 0xe0 ? 1u
+                : lead >= 0xe0 && lead < 0xf0 ? 2u
+                : lead >= 0xf0 && lead < 0xf5 ? 3u
+                                              : 4u;
+    if (more == 4 || i + more >= text.size())
+      return std::nullopt;
+    std::uint32_t point = more == 0 ? lead : lead & (0x3fu >> more);
+    for (std::size_t k = 1; k <= more; ++k) {
+      auto byte = static_cast<unsigned char>(text[i + k]);
+      if ((byte & 0xc0) != 0x80)
+        return std::nullopt;
+      point = point << 6 | (byte & 0x3fu);
+    }
+    constexpr std::uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
+    if (point < smallest[more] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+      return std::nullopt;
+    units += point >= 0x10000 ? 2 : 1;
+    i += more + 1;
+  }
+  return units;
+}
+
+bool has_control_characters(const std::string& text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+std::optional<std::string> label_problem(const std::string& label) {
+  auto units = utf16_units(label);
+  if (!units || has_control_characters(label))
+    return "is not printable UTF-8 text";
+  if (*units == 0)
+    return "is missing; a partition needs a label";
+  if (*units > max_label_units)
+    return "is " + std::to_string(*units) + " UTF-16 units long; at most "
+           + std::to_string(max_label_units) + " are allowed";
+  return std::nullopt;
+}
+
+std::optional<std::string> partition_problem(const disk_config& disk, std::size_t i) {
+  const auto& partition = disk.partitions[i];
+  if (auto problem = label_problem(partition.label))
+    return ".label: " + *problem;
+  if (!partition.image)
+    return ": has no image";
+  if (partition.format == image_format::qcow2)
+    return ".format: a partition is raw or sparse, not qcow2";
+  if (partition.writable && partition.format == image_format::sparse)
+    return ": a sparse image can't be written; make it raw, or the partition read-only";
+  if (partition.writable && !disk.writable)
+    return ".writable: its disk is not writable";
+  if (!partition.guid.empty() && !valid_guid(partition.guid))
+    return ".guid: is no GUID, such as C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
+  for (std::size_t k = 0; k < i; ++k)
+    if (disk.partitions[k].label == partition.label)
+      return ".label: \"" + partition.label + "\" is partitions[" + std::to_string(k) + "]'s, too";
+  return std::nullopt;
+}
+
+std::optional<std::string> disk_problem(const disk_config& disk) {
+  if (disk.image && !disk.partitions.empty())
+    return ": image and partitions: a disk has one or the other, not both";
+  if (!disk.image && disk.partitions.empty())
+    return ": has no image and no partitions";
+  if (disk.image && disk.format == image_format::sparse)
+    return ".format: a disk's image is raw or qcow2; sparse ones can be partitions";
+  if (disk.partitions.size() > max_partitions)
+    return ".partitions: " + std::to_string(disk.partitions.size()) + " given; at most "
+           + std::to_string(max_partitions) + " are allowed";
+  for (std::size_t i = 0; i < disk.partitions.size(); ++i)
+    if (auto problem = partition_problem(disk, i))
+      return ".partitions[" + std::to_string(i) + ']' + *problem;
+  return std::nullopt;
+}
+
+/// A path inside an APK: relative, without `..`, which no ZIP entry of a payload needs.
+bool valid_entry_path(const std::string& path) {
+  if (path.size() > max_config_path_bytes || path.starts_with('/') || has_control_characters(path))
+    return false;
+  auto padded = '/' + path + '/';
+  return padded.find("//") == std::string::npos && padded.find("/../") == std::string::npos
+         && padded.find("/./") == std::string::npos;
+}
+
+std::optional<std::string> app_payload_problem(const app_config& app) {
+  if (app.config_path.empty() == app.payload_binary.empty())
+    return "app: give config_path or payload_binary, one of them";
+  if (!app.config_path.empty() && !valid_entry_path(app.config_path))
+    return "app.config_path: is no path inside an APK, such as assets/vm_config.json";
+  if (!app.payload_binary.empty()
+      && (!valid_entry_path(app.payload_binary)
+          || app.payload_binary.find('/') != std::string::npos))
+    return "app.payload_binary: is no file name";
+  return std::nullopt;
+}
+
+std::optional<std::string> app_problem(const vm_config& config) {
+  const auto& app = config.app;
+  if (config.kernel || config.initrd || config.bootloader || !config.disks.empty())
+    return "app: kernel, initrd, bootloader and disks are the operating system's";
+  if (!app.idsig)
+    return "app.idsig: missing; an app needs its APK's digest";
+  if (!app.instance)
+    return "app.instance: missing; an app needs an instance image";
+  if (!valid_vm_name(app.os))
+    return "app.os: is no name of an operating system";
+  if (app.extra_apks.size() > max_extra_apks)
+    return "app.extra_apks: " + std::to_string(app.extra_apks.size()) + " given; at most "
+           + std::to_string(max_extra_apks) + " are allowed";
+  for (const auto& extra : app.extra_apks)
+    if (!extra.apk || !extra.idsig)
+      return "app.extra_apks: each needs an apk and an idsig";
+  return app_payload_problem(app);
+}
+
 std::optional<std::string> boot_problem(const vm_config& config) {
+  if (config.app)
+    return app_problem(config);
   if (config.kernel && config.bootloader)
     return "kernel and bootloader: a VM has one or the other, not both";
   if (!config.kernel && !config.bootloader)
@@ -78,8 +208,7 @@ std::optional<std::string> params_problem(const std::string& params) {
     return "params: " + std::to_string(params.size()) + " bytes; at most "
            + std::to_string(max_params_bytes) + " are allowed";
   // A line break or NUL would end the command line early, or hide a part of it from a reader.
-  auto control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
-  if (std::any_of(params.begin(), params.end(), control))
+  if (has_control_characters(params))
     return "params: hold a control character; only printable text is allowed";
   return std::nullopt;
 }
@@ -89,6 +218,19 @@ std::optional<std::string> params_problem(const std::string& params) {
 bool valid_vm_name(const vm_name& name) noexcept {
   return !name.empty() && name.size() <= max_name_bytes && is_letter(name.front())
          && std::all_of(name.begin(), name.end(), is_name_char);
+}
+
+bool valid_guid(const std::string& text) noexcept {
+  constexpr char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  if (text.size() != sizeof(shape) - 1)
+    return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto c = text[i];
+    auto hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    if (shape[i] == 'x' ? !hex : c != '-')
+      return false;
+  }
+  return true;
 }
 
 std::optional<std::string> find_problem(const vm_config& config) {
@@ -101,8 +243,10 @@ std::optional<std::string> find_problem(const vm_config& config) {
     return problem;
   if (auto problem = params_problem(config.params))
     return problem;
-  if (auto problem = out_of_range("memory_mib", config.memory_mib, min_memory_mib, max_memory_mib))
-    return problem;
+  if (!(config.app && config.memory_mib == 0))
+    if (auto problem =
+          out_of_range("memory_mib", config.memory_mib, min_memory_mib, max_memory_mib))
+      return problem;
   if (auto problem = out_of_range("cpus", config.cpus, 1, max_cpus))
     return problem;
   if (config.started_timeout_s > max_started_timeout_s)
@@ -114,8 +258,8 @@ std::optional<std::string> find_problem(const vm_config& config) {
     return "disks: " + std::to_string(config.disks.size()) + " given; at most "
            + std::to_string(max_disks) + " are allowed";
   for (std::size_t i = 0; i < config.disks.size(); ++i)
-    if (!config.disks[i].image)
-      return "disks[" + std::to_string(i) + "]: has no image";
+    if (auto problem = disk_problem(config.disks[i]))
+      return "disks[" + std::to_string(i) + ']' + *problem;
   return std::nullopt;
 }
 
@@ -131,6 +275,10 @@ std::string to_string(image_format format) {
   return name_of(format_names, format);
 }
 
+std::string to_string(debug_level level) {
+  return name_of(debug_names, level);
+}
+
 std::optional<vmm_kind> parse_vmm_kind(const std::string& word) {
   return value_of(vmm_names, word);
 }
@@ -141,6 +289,10 @@ std::optional<accel_kind> parse_accel_kind(const std::string& word) {
 
 std::optional<image_format> parse_image_format(const std::string& word) {
   return value_of(format_names, word);
+}
+
+std::optional<debug_level> parse_debug_level(const std::string& word) {
+  return value_of(debug_names, word);
 }
 
 } // namespace crosvisor

@@ -3,19 +3,23 @@
 # Installs what the project needs on Debian: only what is missing, else nothing.
 set -euo pipefail
 
-# The one list of packages, by what they are for. "guest" unpacks Debian's kernel
-# and compiles what the guest runs.
+# The one list of packages, by what they are for. "guest" unpacks Debian's kernel,
+# compiles what the guest runs and signs its app; "judges" are the programs that
+# tests hold our formats against.
 declare -rA packages_for=(
   [build]="g++ cmake ninja-build ccache pkg-config libcaf-dev libboost-dev
     libboost-filesystem-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
-    libsystemd-dev libssl-dev libseccomp-dev"
-  [guest]="binutils cpio g++ lz4 xz-utils zstd"
-  [run]="qemu-system-x86 qemu-utils"
+    libsystemd-dev libssl-dev libseccomp-dev libzip-dev libexpat1-dev
+    libprotobuf-dev protobuf-compiler nbdkit-plugin-dev"
+  [guest]="apksigner binutils cpio g++ lz4 openssl xz-utils zip zstd"
+  [run]="qemu-system-x86 qemu-utils nbdkit"
+  [judges]="apksigner cryptsetup-bin fdisk fsverity gdisk libnbd-bin
+    protobuf-compiler qemu-utils"
   [bench]="libbenchmark-dev"
   [lint]="clang-format clang-tidy shellcheck"
   [fuzz]="clang libclang-rt-dev"
 )
-readonly groups=(build guest run bench lint fuzz)
+readonly groups=(build guest run judges bench lint fuzz)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 log=$root/build/setup.log
