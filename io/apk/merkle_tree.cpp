@@ -77,8 +77,8 @@ public:
   }
 
   result<merkle_tree> build() {
-    auto began = clock::now();
-    hash_chunks_on_all_processors(began);
+    control_.report(0, data_bytes_);
+    hash_chunks_on_all_processors();
     if (!failure_)
       check_size();
     if (!failure_)
@@ -90,7 +90,7 @@ public:
   }
 
 private:
-  void hash_chunks_on_all_processors(clock::time_point began) {
+  void hash_chunks_on_all_processors() {
     auto wanted = std::min<std::uint64_t>(processor_count(), chunks_);
     std::vector<std::thread> threads;
     try {
@@ -100,14 +100,14 @@ private:
     } catch (const std::system_error&) {
       // Fewer threads do it too.
     }
-    hash_chunks(began);
+    hash_chunks(clock::now());
     for (auto& thread : threads)
       thread.join();
   }
 
   /// One thread's share.
-  /// @param reports_from when the calling thread began; nothing on the others.
-  void hash_chunks(std::optional<clock::time_point> reports_from) {
+  /// @param reported when the calling thread did so last; nothing on the others.
+  void hash_chunks(std::optional<clock::time_point> reported) {
     block_hasher hasher{algorithm_.get(), salt_};
     auto most_blocks = std::min(fan_out, std::max<std::uint64_t>(1, blocks_of(data_bytes_)));
     std::vector<char> buffer(most_blocks * merkle_block_bytes);
@@ -118,8 +118,8 @@ private:
       hash_chunk(chunk, hasher, buffer);
       if (control_.cancelled())
         fail(job_control::stopped());
-      if (reports_from && clock::now() - *reports_from >= report_interval) {
-        reports_from = clock::now();
+      if (reported && clock::now() - *reported >= report_interval) {
+        reported = clock::now();
         control_.report(std::min(done_bytes_.load(), data_bytes_), data_bytes_);
       }
     }

@@ -37,7 +37,8 @@ std::uint64_t merkle_tree_bytes(std::uint64_t data_bytes);
 /// Reads the whole regular file once, on every processor that this thread may use. Takes the memory
 /// of the tree (1/127 of the file, so that the caller bounds its size), and 512 KiB for each
 /// processor. Its threads have ended when it returns, and take no signals. Any thread; blocks;
-/// reports progress on the calling one.
+/// reports
+/// progress on the calling one, at first 0 and in the end all.
 /// @param data_bytes the file's size. A file that has or gets another one is refused, with code 0.
 /// @param salt hashed before each block, at most max_salt_bytes; empty: there is none.
 result<merkle_tree> build_merkle_tree(int fd, std::uint64_t data_bytes, std::string_view salt,

@@ -63,10 +63,23 @@ inline void make_key(const temp_dir& folder, const std::string& name,
                  + name + ".pk8");
 }
 
-/// A ZIP file of one entry of `bytes`, stored.
+/// The least that apksigner takes for a manifest: Android's binary XML of `<manifest/>`.
+inline std::string least_manifest() {
+  using namespace std::string_literals;
+  auto none = "\xff\xff\xff\xff"s;
+  auto strings = "\1\0\x1c\0\x2c\0\0\0\1\0\0\0\0\0\0\0\0\1\0\0\x20\0\0\0\0\0\0\0\0\0\0\0"s
+                 + "\x08\x08manifest\0\0"s;
+  auto start =
+    "\2\1\x10\0\x24\0\0\0\1\0\0\0"s + none + none + "\0\0\0\0\x14\0\x14\0"s + std::string(8, '\0');
+  auto end = "\3\1\x10\0\x18\0\0\0\1\0\0\0"s + none + none + std::string(4, '\0');
+  return "\3\0\x08\0\x70\0\0\0"s + strings + start + end;
+}
+
+/// A ZIP file of a manifest and an entry of `bytes`, stored.
 inline void make_zip(const temp_dir& folder, const std::string& name, std::uint64_t bytes) {
   make_file(folder, "entry", bytes);
-  must(folder, "rm -f " + name + " && zip -0 -q " + name + " entry");
+  folder.write("AndroidManifest.xml", least_manifest());
+  must(folder, "rm -f " + name + " && zip -0 -q " + name + " AndroidManifest.xml entry");
 }
 
 /// Signs `from` as `to`, with an idsig beside it.
