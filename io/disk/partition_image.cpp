@@ -43,7 +43,8 @@ result<image_plan> plan(const partition_spec& spec) {
     case partition_type::qcow2: break;
     default: return failure{0, "type: is none that is known"}; // a stranger's number
   }
-  auto image = make_empty_qcow2(spec.size_bytes);
+  // Both VMMs see whole sectors alone, and so less than was asked for where it isn't rounded.
+  auto image = make_empty_qcow2(size);
   if (!image)
     return image.why();
   auto bytes = image->size();

@@ -188,7 +188,7 @@ CAF_TEST(what is no part is refused with the form) {
   CAF_CHECK_EQUAL(problem_of(":b.img"), "\":b.img\": its label is missing; a partition needs a "
                                         "label"
                                           + form);
-  CAF_CHECK_EQUAL(problem_of(std::string(37, 'x') + ":b").substr(39),
+  CAF_CHECK_EQUAL(problem_of(std::string(37, 'x') + ":b").substr(38),
                   ":b\": its label is 37 UTF-16 units long; at most 36 are allowed" + form);
   CAF_CHECK_EQUAL(problem_of("boot::writable"), "");
 }

@@ -68,12 +68,12 @@ CAF_TEST(an encrypted store is marked to be formatted) {
   CAF_CHECK_EQUAL(content(), expected);
 }
 
-CAF_TEST(a qcow2 has its virtual size to the byte and is sound) {
+CAF_TEST(a qcow2 has the rounded size for its guest and is sound) {
   CAF_CHECK_EQUAL(make(file.get(), {partition_type::qcow2, 10'000'000}), "");
   CAF_CHECK_EQUAL(content().size(), std::size_t{262'144});
   CAF_CHECK_EQUAL(ask("qemu-img check -f qcow2 " + dir / "p.img").exit_code, 0);
   auto info = ask("qemu-img info -f qcow2 --output=json " + dir / "p.img");
-  CAF_CHECK(info.out.find("\"virtual-size\": 10000384") != std::string::npos);
+  CAF_CHECK(info.out.find("\"virtual-size\": 10002432") != std::string::npos);
 }
 
 CAF_TEST(the offset of the file is left alone) {
@@ -138,7 +138,6 @@ CAF_TEST(on a full filesystem the file is empty) {
   std::filesystem::create_directory(mounted);
   if (::mount("tiny", mounted.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=8192") != 0) {
     CAF_MESSAGE("skipped: a tmpfs can't be mounted here: " << std::strerror(errno));
-    CAF_CHECK_NOT_EQUAL(errno, 0);
     return;
   }
   std::ofstream{mounted + "/full"} << std::string(8192, 'f');
