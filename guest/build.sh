@@ -34,6 +34,8 @@ downloads=
 . "$here/steps/programs.sh"
 # shellcheck source-path=SCRIPTDIR source=steps/app.sh
 . "$here/steps/app.sh"
+# shellcheck source-path=SCRIPTDIR source=steps/manifest.sh
+. "$here/steps/manifest.sh"
 
 usage() {
   cat <<'END'

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: Apache-2.0
 # The part of init that is for crosvisor.demo=microdroid: runs the payload of an
-# app. /bin/microdroid does it; what it is needs modules that no other boot does.
+# app. /bin/microdroid does it, with modules that no other boot spends time on.
 
 heed_power_button
 load_modules order.microdroid

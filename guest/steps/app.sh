@@ -15,6 +15,7 @@ build_app() { # APK
       -o "$libraries/libdemo_avm.so"
   )
   strip "$libraries"/*
+  write_manifest "$tree/AndroidManifest.xml" com.example.crosvisor.demo
   find "$tree" -type f -exec chmod 644 {} +
   chmod 755 "$libraries"/*
   # The oldest time that a ZIP file can tell.
@@ -23,7 +24,7 @@ build_app() { # APK
   (
     cd "$tree"
     export TZ=UTC
-    find assets -type f | sort | zip -q -X -9 "$work/unsigned.apk" -@
+    find AndroidManifest.xml assets -type f | sort | zip -q -X -9 "$work/unsigned.apk" -@
     find lib -type f | sort | zip -q -X -0 "$work/unsigned.apk" -@
   )
   make_key
@@ -53,7 +54,7 @@ make_key() {
 # The digest file is the signer's own, beside which crosvisor's can be held.
 sign_app() { # UNSIGNED SIGNED
   apksigner sign --key "$out/keys/demo.pk8" --cert "$out/keys/demo.pem" \
-    --min-sdk-version 30 --v1-signing-enabled false --v2-signing-enabled true \
+    --v1-signing-enabled false --v2-signing-enabled true \
     --v3-signing-enabled true --v4-signing-enabled true \
     --in "$1" --out "$2" >&2 || die "apksigner did not sign the demo app"
 }
