@@ -33,8 +33,9 @@ failure as_failure(const zip_error_t& error) {
   switch (error.zip_err) {
     case ZIP_ER_READ:
       if (system == EFBIG)
-        return {0, "has more than the " + std::to_string(max_directory_bytes)
-                     + " bytes that a ZIP directory may have"};
+        return {0, "has more to read than an APK may: a ZIP directory of "
+                     + std::to_string(max_archive_entries) + " entries and "
+                     + std::to_string(max_directory_bytes) + " bytes"};
       return {system, std::string{"can't be read: "} + std::strerror(system)};
     case ZIP_ER_MEMORY: return {ENOMEM, "can't be read: no memory"};
     case ZIP_ER_CRC: return {0, "is damaged: its checksum is wrong"};
@@ -102,7 +103,8 @@ result<apk_archive> apk_archive::open(int fd) {
   auto* source = zip_source_function_create(&zip_input::answer, &archive->input, &error);
   if (source == nullptr)
     return as_failure(error);
-  archive->input.allow(max_directory_bytes);
+  // libzip reads an entry's fixed part and its name, and a few things before.
+  archive->input.allow(max_directory_bytes, 2 * max_archive_entries + 64);
   archive->zip.reset(zip_open_from_source(source, ZIP_RDONLY, &error));
   if (!archive->zip) {
     zip_source_free(source);
@@ -197,7 +199,7 @@ result<std::string> apk_archive::read(const std::string& name, std::size_t most)
   if (!is)
     return about(name, is.why());
   constexpr std::uint64_t local_header_bytes = 30 + 2 * 65'535;
-  archive_->input.allow(is->comp_size + local_header_bytes);
+  archive_->input.allow(is->comp_size + local_header_bytes, is->comp_size / 512 + 64);
   std::unique_ptr<zip_file_t, close_entry> entry{zip_fopen_index(zip, *index, 0)};
   if (!entry)
     return about(name, as_failure(*zip_get_error(zip)));

@@ -11,13 +11,10 @@
 
 namespace crosvisor::io {
 
-/// How many entries an archive may have: what a ZIP directory without Zip64 counts.
-inline constexpr std::size_t max_archive_entries = 65'535;
-
 /// An APK's entries, by libzip. The archive is a stranger's, who may change it while it is read:
-/// memory and time are bounded by max_directory_bytes and the caller's bounds, never by what the
-/// archive says. Nothing of it is verified; that is the guest's affair. One thread at a time; calls
-/// block as reads of a regular file do. Move only.
+/// memory and time are bounded by max_archive_entries, max_directory_bytes (io/apk/zip_input.hpp)
+/// and the caller's bounds, never by what the archive says. Nothing of it is verified; that is the
+/// guest's affair. One thread at a time; calls block as reads of a regular file do. Move only.
 ///
 /// Failures have the code 0 where the archive is at fault, and don't say whose it is.
 class apk_archive {
@@ -41,7 +38,7 @@ public:
   /// being more. They are the archive's bytes, so show them with printable().
   std::vector<std::string> names(std::size_t most) const;
 
-  /// How many entries there are, 0 to max_archive_entries.
+  /// How many entries there are, up to max_archive_entries.
   std::size_t size() const;
 
 private:

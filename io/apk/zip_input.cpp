@@ -42,7 +42,7 @@ result<std::size_t> read_at(int fd, char* data, std::size_t size, std::uint64_t 
 result<void> check_end(std::string_view tail) {
   bool found = false;
   for (auto at = tail.find(end_magic); at != tail.npos; at = tail.find(end_magic, at + 1)) {
-    found = true;
+    found = found || tail.size() - at >= end_bytes;
     if (at >= locator_bytes && tail.substr(at - locator_bytes).starts_with(locator_magic))
       return failure{0, "is a Zip64 archive, which no APK is"};
   }
@@ -69,7 +69,7 @@ result<zip_input> zip_input::open(int fd) {
   auto flags = ::fcntl(fd, F_GETFL);
   if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY)
     return failure{0, "is not open for reading"};
-  input.fd_.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  input.fd_.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!input.fd_)
     return last_failure("can't be duplicated");
   input.tail_.resize(std::min<std::uint64_t>(input.size_, tail_bytes));
@@ -104,7 +104,7 @@ zip_int64_t zip_input::answer(void* input, void* data, zip_uint64_t size,
 
 zip_int64_t zip_input::read(void* data, std::uint64_t size) {
   auto wanted = std::min(size, at_ < size_ ? size_ - at_ : 0);
-  if (wanted > left_) {
+  if (wanted > left_ || calls_left_ == 0) {
     zip_error_set(&error_, ZIP_ER_READ, EFBIG);
     return -1;
   }
@@ -121,6 +121,7 @@ zip_int64_t zip_input::read(void* data, std::uint64_t size) {
               wanted - before);
   at_ += wanted;
   left_ -= wanted;
+  --calls_left_;
   return static_cast<zip_int64_t>(wanted);
 }
 
