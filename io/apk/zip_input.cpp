@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/apk/zip_input.hpp"
 
+#include "crosvisor/io/apk/file_at.hpp"
+#include "crosvisor/io/apk/zip_directory.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,23 +22,6 @@ constexpr std::string_view end_magic{"PK\5\6", 4};
 constexpr std::string_view locator_magic{"PK\6\7", 4};
 constexpr std::size_t end_bytes = 22;
 constexpr std::size_t locator_bytes = 20;
-constexpr std::size_t tail_bytes = locator_bytes + end_bytes + 65'535;
-
-/// The bytes of `fd` from `at` on, as many as there are; less only at the end of the file.
-result<std::size_t> read_at(int fd, char* data, std::size_t size, std::uint64_t at) {
-  std::size_t done = 0;
-  while (done < size) {
-    auto n = ::pread(fd, data + done, size - done, static_cast<off_t>(at + done));
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return last_failure("can't be read");
-    if (n == 0)
-      break;
-    done += static_cast<std::size_t>(n);
-  }
-  return done;
-}
 
 /// A Zip64 record states how many entries there are in 64 bits, and libzip takes memory for them.
 result<void> check_end(std::string_view tail) {
@@ -72,7 +57,7 @@ result<zip_input> zip_input::open(int fd) {
   input.fd_.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!input.fd_)
     return last_failure("can't be duplicated");
-  input.tail_.resize(std::min<std::uint64_t>(input.size_, tail_bytes));
+  input.tail_.resize(std::min<std::uint64_t>(input.size_, max_zip_end_bytes));
   auto got = read_at(input.fd_.get(), input.tail_.data(), input.tail_.size(),
                      input.size_ - input.tail_.size());
   if (!got)

@@ -2,6 +2,8 @@
 #include "crosvisor/io/payload/app_payload.hpp"
 
 #include "crosvisor/io/apk/apk_archive.hpp"
+#include "crosvisor/io/apk/idsig.hpp"
+#include "crosvisor/io/apk/merkle_tree.hpp"
 #include "crosvisor/io/config/json_document.hpp"
 #include "crosvisor/io/config/printable.hpp"
 
@@ -28,11 +30,31 @@ result<void> check_file(const file_ref& file, const std::string& key, const desc
   return {};
 }
 
+/// Whether a digest can be that of its APK, which only the guest finds out for sure.
+result<void> check_idsig(const extra_apk& apk, const std::string& apk_key,
+                         const std::string& idsig_key, const descriptor_set& files) {
+  auto what = named(idsig_key, apk.idsig.path) + ": ";
+  auto digest = read_idsig(files.get(apk.idsig.index));
+  if (!digest)
+    return failure{digest.why().code, what + digest.why().what};
+  struct stat is;
+  if (::fstat(files.get(apk.apk.index), &is) != 0)
+    return last_failure(named(apk_key, apk.apk.path));
+  auto needed = merkle_tree_bytes(static_cast<std::uint64_t>(is.st_size));
+  if (digest->tree_bytes != needed)
+    return failure{0, what + "is of another file: its tree has "
+                        + std::to_string(digest->tree_bytes) + " bytes, that of "
+                        + named(apk_key, apk.apk.path) + " has " + std::to_string(needed)};
+  return {};
+}
+
 result<void> check_apk(const extra_apk& apk, const std::string& apk_key,
                        const std::string& idsig_key, const descriptor_set& files) {
   if (auto fit = check_file(apk.apk, apk_key, files); !fit)
     return fit;
-  return check_file(apk.idsig, idsig_key, files);
+  if (auto fit = check_file(apk.idsig, idsig_key, files); !fit)
+    return fit;
+  return check_idsig(apk, apk_key, idsig_key, files);
 }
 
 result<void> check_files(const app_config& app, const descriptor_set& files) {
