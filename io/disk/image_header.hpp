@@ -14,6 +14,9 @@ namespace crosvisor::io {
 /// The formats that crosvm finds by their first bytes (disk/src/disk.rs, detect_image_type).
 enum class image_magic : std::uint8_t { none, qcow2, composite, android_sparse, zstd };
 
+/// For people: `an Android sparse image`, and `raw` for none.
+const char* name_of(image_magic magic);
+
 struct image_header {
   image_magic magic = image_magic::none;
   std::uint32_t version = 0; ///< Of qcow2 alone: 2 or 3.
