@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/config/config_field.hpp"
 #include "crosvisor/io/config/json_document.hpp"
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/payload/apex_list.hpp"
@@ -32,8 +33,8 @@ public:
 
   std::vector<apex_info> take() { return std::move(apexes_); }
 
-  /// What was wrong, unless it was the XML itself.
-  const std::optional<std::string>& problem() const { return problem_; }
+  /// What was wrong, and where, unless it was the XML itself.
+  const std::optional<config_problem>& problem() const { return problem_; }
 
 private:
   static void XMLCALL on_start(void* self, const XML_Char* name, const XML_Char** attributes) {
@@ -50,8 +51,9 @@ private:
   }
 
   void fail(std::string what) {
+    auto at = XML_GetCurrentByteIndex(parser_);
     if (!problem_)
-      problem_ = std::move(what);
+      problem_ = {at < 0 ? 0 : static_cast<std::size_t>(at), std::move(what)};
     XML_StopParser(parser_, XML_FALSE);
   }
 
@@ -110,7 +112,7 @@ private:
   XML_Parser parser_;
   int depth_ = 0;
   std::vector<apex_info> apexes_;
-  std::optional<std::string> problem_;
+  std::optional<config_problem> problem_;
 };
 
 } // namespace
@@ -126,13 +128,14 @@ result<apex_list> parse_apex_xml(std::string_view text, const std::string& file_
   auto status = XML_Parse(parser.get(), text.data(), static_cast<int>(text.size()), XML_TRUE);
   if (status == XML_STATUS_OK && !reader.problem())
     return apex_list{file_name, reader.take()};
+  if (reader.problem())
+    return source.complain(reader.problem()->offset, reader.problem()->what);
   auto at = XML_GetCurrentByteIndex(parser.get());
   auto code = XML_GetErrorCode(parser.get());
-  if (!reader.problem() && code == XML_ERROR_NO_MEMORY)
+  if (code == XML_ERROR_NO_MEMORY)
     return failure{ENOMEM, printable(file_name, 4096) + ": no memory"};
-  auto what =
-    reader.problem() ? *reader.problem() : std::string{"malformed XML: "} + XML_ErrorString(code);
-  return source.complain(at < 0 ? text.size() : static_cast<std::size_t>(at), what);
+  return source.complain(at < 0 ? text.size() : static_cast<std::size_t>(at),
+                         std::string{"malformed XML: "} + XML_ErrorString(code));
 }
 
 } // namespace crosvisor::io

@@ -2,18 +2,14 @@
 #include "crosvisor/io/payload/expand_app.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/io/disk/memory_file.hpp"
 #include "crosvisor/io/payload/app_payload.hpp"
 #include "crosvisor/io/payload/metadata.hpp"
 #include "crosvisor/io/payload/os_files.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,23 +31,6 @@ std::vector<wanted_apex> wishes(const app_config& app, const payload_config& pay
     wanted.push_back({payload.apexes[i], named("app.apk", app.apk.path) + ": " + app.config_path
                                            + ": apexes[" + std::to_string(i) + "].name"});
   return wanted;
-}
-
-/// A file with this content that nobody can write any more, open for reading alone.
-result<unique_fd> make_memory_file(const char* name, std::string_view content) {
-  auto what = std::string{"memory file "} + name;
-  unique_fd file{::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)};
-  if (!file)
-    return last_failure(what);
-  auto n = ::pwrite(file.get(), content.data(), content.size(), 0);
-  if (n != static_cast<ssize_t>(content.size()))
-    return n < 0 ? last_failure(what) : failure{ENOSPC, what + ": was not written whole"};
-  constexpr int all_seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-  if (::fcntl(file.get(), F_ADD_SEALS, all_seals) != 0)
-    return last_failure(what);
-  auto path = "/proc/self/fd/" + std::to_string(file.get());
-  unique_fd reader{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  return reader ? result<unique_fd>{std::move(reader)} : last_failure(what);
 }
 
 /// The operating system's configuration with what the client asks of its VM.

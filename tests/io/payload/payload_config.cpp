@@ -132,8 +132,9 @@ CAF_TEST(counts and lengths are bounded) {
   CAF_CHECK_EQUAL(apexes(max_payload_apexes), "");
   CAF_CHECK_EQUAL(apexes(max_payload_apexes + 1),
                   "assets/c.json:1:12: apexes: 65 given; at most 64 are allowed");
-  CAF_CHECK_EQUAL(problem("{\"extra_apks\": " + items(max_extra_apks + 1, R"({"path": "a"})") + "}"),
-                  "assets/c.json:1:16: extra_apks: 33 given; at most 32 are allowed");
+  CAF_CHECK_EQUAL(
+    problem("{\"extra_apks\": " + items(max_extra_apks + 1, R"({"path": "a"})") + "}"),
+    "assets/c.json:1:16: extra_apks: 33 given; at most 32 are allowed");
   CAF_CHECK_EQUAL(problem(R"({"task": {"command": "c", "args": )" + items(65, "\"a\"") + "}}"),
                   "assets/c.json:1:35: task.args: 65 given; at most 64 are allowed");
   CAF_CHECK_EQUAL(problem(R"({"task": {"command": ")" + std::string(4097, 'x') + "\"}}"),
