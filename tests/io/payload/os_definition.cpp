@@ -103,7 +103,7 @@ CAF_TEST(a role is one of two and instance is given once) {
                   "/etc/os/x.json:1:69: disks[0].role: expected \"system\" or \"instance\", got "
                   "\"data\"");
   CAF_CHECK_EQUAL(problem_with(R"("disks": [{"role": "instance"}, {"role": "instance"}])"),
-                  "/etc/os/x.json:1:57: disks[1].role: disks[0] is the instance disk already");
+                  "/etc/os/x.json:1:58: disks[1].role: disks[0] is the instance disk already");
   CAF_CHECK_EQUAL(
     problem_with(R"("disks": [{"image": "x", "writable": false, "role": "instance"}])"),
     "/etc/os/x.json:1:27: disks[0]: the instance disk needs partitions, and writable true");
