@@ -157,15 +157,19 @@ check read_document(const json_value& document, config_draft& draft) {
 
 } // namespace
 
+result<vm_config> read_vm_config(const json_value& document, const json_source& source) {
+  config_draft draft;
+  if (auto problem = read_document(document, draft))
+    return source.complain(problem->offset, problem->what);
+  return std::move(draft.config);
+}
+
 result<vm_config> parse_vm_config(std::string_view text, const std::string& file_name) {
   json_source source{text, printable(file_name, 4096)};
   auto document = parse_json(source);
   if (!document)
     return document.why();
-  config_draft draft;
-  if (auto problem = read_document(*document, draft))
-    return source.complain(problem->offset, problem->what);
-  return std::move(draft.config);
+  return read_vm_config(*document, source);
 }
 
 } // namespace crosvisor::io

@@ -2,6 +2,7 @@
 // VM configurations as people write them: JSON, with the keys of Android's `vm` tool and our own.
 #pragma once
 
+#include "crosvisor/io/config/json_document.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 
@@ -23,6 +24,11 @@ inline constexpr const char* platform_version = "1.0.0";
 /// @param file_name what errors call the file: `demo.json:4:3: unknown key "memory_mb"`.
 /// @returns a configuration without a find_problem(), or the first problem and where it stands.
 result<vm_config> parse_vm_config(std::string_view text, const std::string& file_name);
+
+/// The same of a document that is parsed already, such as one with more keys, which its reader has
+/// taken out.
+/// @param source the text that `document` was parsed from.
+result<vm_config> read_vm_config(const json_value& document, const json_source& source);
 
 /// Reads the file at `path`, of at most max_json_bytes, and parses it. Blocks as a read of a
 /// regular file does; what is none, such as a FIFO, is refused.

@@ -33,7 +33,7 @@ struct fixture {
   ~fixture() { std::filesystem::remove_all(folder); }
 
   void add_disk(const std::string& path, bool writable) {
-    config.disks.push_back({{path, 0}, image_format::raw, writable});
+    config.disks.push_back({{path, 0}, image_format::raw, writable, {}});
   }
 
   std::string problem() {
