@@ -63,14 +63,15 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
     config.name = "vm-" + std::to_string(cid);
   auto info = describe_new_vm(cid, config, choice);
   auto supervisor = self_->spawn<caf::monitored>(
-    vm_supervisor,
-    vm_supervisor_options{{cid, std::move(config), choice, std::move(files), claimed->vsock},
-                          info,
-                          options_.launcher,
-                          options_.timeouts,
-                          registry_actor{self_},
-                          options_.streams,
-                          options_.privileged_ports});
+    vm_supervisor, vm_supervisor_options{
+                     {cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr},
+                     info,
+                     options_.launcher,
+                     options_.timeouts,
+                     registry_actor{self_},
+                     options_.streams,
+                     options_.privileged_ports,
+                     options_.images});
   vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock)});
   log::info("registry created vm {} \"{}\"", cid, info.name);
   return {caf::actor_cast<vm_actor>(supervisor), std::move(info)};

@@ -25,7 +25,8 @@ struct registry_options {
   std::shared_ptr<io::cid_store> last_cid;
   /// Null: there is no vsock for guests here.
   std::shared_ptr<io::guest_stream_factory> streams;
-  bool privileged_ports = false; ///< See vm_supervisor_options.
+  bool privileged_ports = false;   ///< See vm_supervisor_options.
+  image_builder_pool_actor images; ///< See vm_supervisor_options.
 };
 
 class registry_state {

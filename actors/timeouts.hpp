@@ -10,6 +10,10 @@ namespace crosvisor::actors {
 
 /// How long each step may take. All are finite and positive.
 struct vm_timeouts {
+  /// For a VM's images to be made, its turn in the pool included.
+  caf::timespan build = std::chrono::seconds{60};
+  /// From giving their making up until the VM counts as dead though a builder is stuck.
+  caf::timespan cancel = std::chrono::seconds{5};
   /// From the launch until the VMM's control channel answers.
   caf::timespan start = std::chrono::seconds{30};
   /// From one press of the power button to the next, since a guest that is still booting sees none.

@@ -19,8 +19,24 @@ struct rule {
 constexpr rule rules[] = {
   // phase                input                     next                    action
   {vm_phase::created,      vm_input::start,         vm_phase::launching,    vm_action::launch},
+  {vm_phase::created,      vm_input::build,         vm_phase::building,     vm_action::build},
   {vm_phase::created,      vm_input::stop,          vm_phase::dead,         vm_action::bury},
   {vm_phase::created,      vm_input::kill,          vm_phase::dead,         vm_action::bury},
+
+  {vm_phase::building,     vm_input::start,         vm_phase::building,     vm_action::reject},
+  {vm_phase::building,     vm_input::stop,          vm_phase::cancelling,   vm_action::cancel},
+  {vm_phase::building,     vm_input::kill,          vm_phase::cancelling,   vm_action::cancel},
+  {vm_phase::building,     vm_input::built,         vm_phase::launching,    vm_action::launch},
+  {vm_phase::building,     vm_input::build_failed,  vm_phase::dead,         vm_action::bury},
+  {vm_phase::building,     vm_input::expired,       vm_phase::cancelling,   vm_action::cancel},
+
+  // Death waits for the builder, so that nothing of its work is left then; but not for ever.
+  {vm_phase::cancelling,   vm_input::start,         vm_phase::cancelling,   vm_action::reject},
+  {vm_phase::cancelling,   vm_input::stop,          vm_phase::cancelling,   vm_action::join},
+  {vm_phase::cancelling,   vm_input::kill,          vm_phase::cancelling,   vm_action::join},
+  {vm_phase::cancelling,   vm_input::built,         vm_phase::dead,         vm_action::bury},
+  {vm_phase::cancelling,   vm_input::build_failed,  vm_phase::dead,         vm_action::bury},
+  {vm_phase::cancelling,   vm_input::expired,       vm_phase::dead,         vm_action::bury},
 
   // There is no guest to ask yet, so a stop begins with SIGTERM.
   {vm_phase::launching,    vm_input::start,         vm_phase::launching,    vm_action::reject},
@@ -129,15 +145,15 @@ vmm_exit judge_death(vmm_exit exit, end_cause cause, bool had_started, const std
 
 std::string to_string(vm_phase phase) {
   constexpr std::array<const char*, vm_phase_count> names{
-    "created",     "launching", "running",   "asking_guest", "asking_vmm",
-    "terminating", "killing",   "finishing", "dead"};
+    "created",    "building",    "cancelling", "launching", "running", "asking_guest",
+    "asking_vmm", "terminating", "killing",    "finishing", "dead"};
   return names[static_cast<std::size_t>(phase)];
 }
 
 std::string to_string(vm_input input) {
   constexpr std::array<const char*, vm_input_count> names{
-    "start",  "stop",    "kill",    "up",   "launch_failed", "fault",
-    "exited", "refused", "expired", "hung", "streams_done"};
+    "start",         "build", "stop",   "kill",    "built",   "build_failed", "up",
+    "launch_failed", "fault", "exited", "refused", "expired", "hung",         "streams_done"};
   return names[static_cast<std::size_t>(input)];
 }
 

@@ -12,6 +12,8 @@ namespace crosvisor::actors {
 /// Where a VM is in its life; finer than vm_state, which the payload moves on while the VM runs.
 enum class vm_phase : std::uint8_t {
   created,      ///< Nothing runs.
+  building,     ///< Its images are being made; bounded by the build timeout.
+  cancelling,   ///< Their making was given up, and ends.
   launching,    ///< Its VMM is being started; bounded by the start timeout.
   running,      ///< Its VMM runs the guest.
   asking_guest, ///< Stop, first rung: the power button was pressed.
@@ -21,13 +23,16 @@ enum class vm_phase : std::uint8_t {
   finishing,    ///< The process has ended; what its guest sent last is still being read.
   dead,
 };
-inline constexpr std::size_t vm_phase_count = 9;
+inline constexpr std::size_t vm_phase_count = 11;
 
 /// What can happen to a VM.
 enum class vm_input : std::uint8_t {
   start,         ///< Somebody asks to start it.
+  build,         ///< The same, of one whose images have to be made first.
   stop,          ///< Somebody asks to stop it.
   kill,          ///< Somebody asks to kill it.
+  built,         ///< Its images are there.
+  build_failed,  ///< They are not, and nothing of them is left.
   up,            ///< The VMM runs the guest.
   launch_failed, ///< There is no VMM process.
   fault,         ///< The VMM says that the guest can't go on.
@@ -37,13 +42,15 @@ enum class vm_input : std::uint8_t {
   hung,          ///< The guest did not say in time that its payload started.
   streams_done,  ///< All that the guest sent was read.
 };
-inline constexpr std::size_t vm_input_count = 11;
+inline constexpr std::size_t vm_input_count = 14;
 
 /// What the supervisor then does. A phase's timer is armed when the phase is entered.
 enum class vm_action : std::uint8_t {
   ignore,   ///< Nothing: late, or of no meaning here.
   reject,   ///< Answer wrong_state.
   join,     ///< Let the sender wait for the death that is under way.
+  build,    ///< Have its images made.
+  cancel,   ///< Give their making up.
   launch,   ///< Start the VMM.
   announce, ///< Tell that it started.
   press_power_button,

@@ -33,6 +33,16 @@ io::vmm_callbacks report_to(const vm_supervisor_actor& self) {
   };
 }
 
+caf::timespan started_timeout_of(const vm_config& config, const vmm_choice& choice,
+                                 const vm_timeouts& timeouts) {
+  if (!config.guest_protocol)
+    return caf::timespan::zero();
+  if (config.started_timeout_s > 0)
+    return std::chrono::seconds{config.started_timeout_s};
+  auto slow = choice.accel == accel_kind::tcg || choice.nested;
+  return slow ? timeouts.hangup_slow : timeouts.hangup;
+}
+
 std::string summary_of(const vm_info& info) {
   return to_string(info.vmm) + ", " + to_string(info.accel) + ", " + std::to_string(info.cpus)
          + (info.cpus == 1 ? " cpu, " : " cpus, ") + std::to_string(info.memory_mib) + " MiB";
@@ -62,6 +72,8 @@ void vm_supervisor_state::act(vm_action action) {
     case vm_action::ignore:
     case vm_action::reject:
     case vm_action::join: return;
+    case vm_action::build: return build();
+    case vm_action::cancel: return cancel_build();
     case vm_action::launch: return launch();
     case vm_action::announce: return announce();
     case vm_action::press_power_button: return ask_guest();
@@ -91,7 +103,8 @@ void vm_supervisor_state::arm(caf::timespan bound) {
 // -- starting -----------------------------------------------------------------
 
 caf::result<vm_info> vm_supervisor_state::start() {
-  if (!apply(vm_input::start))
+  auto first = phase_ == vm_phase::created && needs_images();
+  if (!apply(first ? vm_input::build : vm_input::start))
     return not_now("start");
   return starting_.emplace_back(self_->make_response_promise<vm_info>());
 }
@@ -99,6 +112,7 @@ caf::result<vm_info> vm_supervisor_state::start() {
 void vm_supervisor_state::launch() {
   set_state(vm_state::starting, summary_of(info_));
   arm(timeouts_.start);
+  started_timeout_ = started_timeout_of(request_.config, request_.choice, timeouts_);
   process_ = launcher_->launch(std::move(request_), report_to(self_));
 }
 
@@ -179,6 +193,8 @@ void vm_supervisor_state::expired(std::uint64_t step) {
     return;
   if (phase_ == vm_phase::launching)
     cause_ = end_cause::start_expired;
+  if (phase_ == vm_phase::building)
+    launch_error_ = caf::make_error(vm_errc::timed_out, "the VM's images were not made in time");
   if (phase_ == vm_phase::finishing)
     log::warn("vm {} is dead, and what its guest sent last is not read yet", info_.cid);
   apply(vm_input::expired);
@@ -210,7 +226,10 @@ void vm_supervisor_state::bury() {
   if (!process_) {
     // Nothing ever ran: what is judged is the stop alone.
     request_.files.reset();
-    if (!launch_error_)
+    request_.disks.reset();
+    if (launch_error_)
+      info_.exit = {exit_kind::none, 0, death_reason::start_failed, sentence_of(launch_error_)};
+    else
       info_.exit = {exit_kind::none, 0, death_reason::killed, "stopped before it was started"};
   }
   // Whoever reads the output of a VM that never ran finds its end too.

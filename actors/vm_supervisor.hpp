@@ -32,6 +32,7 @@ public:
 
   explicit vm_supervisor_state(pointer self)
       : self_(self), monitors_(self), feed_(self, monitors_), readers_(self, monitors_) {}
+  ~vm_supervisor_state();
 
   vm_supervisor_actor::behavior_type make_behavior(vm_supervisor_options options);
 
@@ -66,6 +67,11 @@ private:
   bool apply(vm_input input);
   void act(vm_action action);
 
+  bool needs_images() const;
+  void build();
+  void cancel_build();
+  void built(const io::image_product& product);
+  void build_failed(caf::error why);
   void launch();
   void announce();
   void ask_guest();
@@ -102,8 +108,10 @@ private:
   std::shared_ptr<io::vmm_launcher> launcher_;
   vm_timeouts timeouts_;
   registry_actor registry_;
+  image_builder_pool_actor images_;
   bool privileged_ports_ = false;
-  io::launch_request request_; ///< Its files go to the launcher with the start.
+  io::launch_request request_;             ///< Its files go to the launcher with the start.
+  std::shared_ptr<io::job_control> build_; ///< Null: nothing is being built.
   std::shared_ptr<io::vmm_process> process_;
   std::shared_ptr<io::guest_streams> streams_; ///< Null: no vsock.
 

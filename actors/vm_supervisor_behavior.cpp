@@ -18,15 +18,6 @@ io::stream_callbacks hear_guest(const vm_supervisor_actor& self) {
   };
 }
 
-caf::timespan started_timeout_of(const io::launch_request& request, const vm_timeouts& timeouts) {
-  if (!request.config.guest_protocol)
-    return caf::timespan::zero();
-  if (request.config.started_timeout_s > 0)
-    return std::chrono::seconds{request.config.started_timeout_s};
-  auto slow = request.choice.accel == accel_kind::tcg || request.choice.nested;
-  return slow ? timeouts.hangup_slow : timeouts.hangup;
-}
-
 } // namespace
 
 vm_info describe_new_vm(vm_cid cid, const vm_config& config, const vmm_choice& choice) {
@@ -54,7 +45,7 @@ void vm_supervisor_state::begin(vm_supervisor_options options) {
   request_ = std::move(options.request);
   info_ = std::move(options.info);
   privileged_ports_ = options.privileged_ports;
-  started_timeout_ = started_timeout_of(request_, timeouts_);
+  images_ = std::move(options.images);
   if (options.streams) {
     streams_ = options.streams->make_streams(hear_guest(vm_supervisor_actor{self_}));
     readers_.read_from(streams_);

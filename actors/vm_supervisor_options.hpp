@@ -23,6 +23,8 @@ struct vm_supervisor_options {
   std::shared_ptr<io::guest_stream_factory> streams;
   /// Whether guests' ports below first_unprivileged_port may be connected to.
   bool privileged_ports = false;
+  /// Null: VMs that need images built are refused.
+  image_builder_pool_actor images;
 };
 
 } // namespace crosvisor::actors

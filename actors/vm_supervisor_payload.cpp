@@ -26,7 +26,7 @@ caf::error vm_supervisor_state::no_vsock() const {
 // -- connections --------------------------------------------------------------
 
 void vm_supervisor_state::take_connection(std::uint32_t port, vsock_socket socket) {
-  auto running = phase_ > vm_phase::created && is_ending_open();
+  auto running = phase_ >= vm_phase::launching && is_ending_open();
   if (running && streams_ && port == payload_status_port)
     return streams_->take_status(std::move(socket));
   if (running && streams_ && port == payload_output_port) {

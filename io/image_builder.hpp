@@ -13,6 +13,7 @@
 
 #include <map>
 #include <memory>
+#include <variant>
 
 namespace crosvisor::io {
 
@@ -35,6 +36,30 @@ struct built_vm_images {
   vm_config config;
   std::shared_ptr<descriptor_set> files;
   std::shared_ptr<const built_disks> disks;
+};
+
+/// A job for image_builder::make_partition.
+struct partition_job {
+  partition_spec spec;
+  std::shared_ptr<descriptor_set> files;
+};
+
+/// A job for image_builder::update_idsig.
+struct idsig_job {
+  idsig_spec spec;
+  std::shared_ptr<descriptor_set> files;
+};
+
+/// One job for an image builder.
+struct image_job {
+  std::variant<vm_images, partition_job, idsig_job> what;
+  /// Shared with whoever may cancel it.
+  std::shared_ptr<job_control> control = std::make_shared<job_control>();
+};
+
+/// What a job made; a partition is nothing more than done.
+struct image_product {
+  std::variant<std::monostate, built_vm_images, idsig_info> what;
 };
 
 /// Makes images. Any thread; all calls block until they are done, have failed or were cancelled,

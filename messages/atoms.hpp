@@ -17,6 +17,7 @@ using fault_atom = caf::atom_constant<caf::atom("fault")>;
 using finished_atom = caf::atom_constant<caf::atom("finished")>;
 using hangup_atom = caf::atom_constant<caf::atom("hangup")>;
 using host_atom = caf::atom_constant<caf::atom("host")>;
+using job_atom = caf::atom_constant<caf::atom("job")>;
 using kill_atom = caf::atom_constant<caf::atom("kill")>;
 using list_atom = caf::atom_constant<caf::atom("list")>;
 using lost_atom = caf::atom_constant<caf::atom("lost")>;
@@ -29,5 +30,6 @@ using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using supervisor_atom = caf::atom_constant<caf::atom("supervisor")>;
 using suspend_atom = caf::atom_constant<caf::atom("suspend")>;
 using up_atom = caf::atom_constant<caf::atom("up")>;
+using worker_atom = caf::atom_constant<caf::atom("worker")>;
 
 } // namespace crosvisor

@@ -20,6 +20,8 @@ std::string to_string(vm_errc code) {
     case shutting_down: return "shutting_down";
     case connection_refused: return "connection_refused";
     case denied: return "denied";
+    case busy: return "busy";
+    case cancelled: return "cancelled";
   }
   return "invalid";
 }

@@ -28,6 +28,8 @@ enum class vm_errc : std::uint8_t {
   shutting_down,      ///< The service takes no new requests.
   connection_refused, ///< Nobody in the guest listens on that port.
   denied,             ///< The sender has no right to it.
+  busy,               ///< Too many such requests wait already.
+  cancelled,          ///< Whoever wanted it gave it up.
 };
 
 /// Stable snake_case name.

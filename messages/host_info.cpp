@@ -56,9 +56,12 @@ std::variant<vmm_choice, refusal> choose_vmm(const vm_config& config, const host
                            + " is more than the host's " + std::to_string(host.memory_mib)};
   if (config.protected_vm && !host.protected_vms.available)
     return refusal{true, "protected: this host can't: " + host.protected_vms.detail};
-  if (config.guest_protocol && !host.vhost_vsock.available && !host.vsock_device.available)
-    return refusal{true, "guest_protocol: guests have no vsock on this host: "
-                           + host.vhost_vsock.detail + "; " + host.vsock_device.detail};
+  // How an app fares comes by vsock, so it needs what a guest needs that speaks the protocol.
+  if ((config.guest_protocol || config.app) && !host.vhost_vsock.available
+      && !host.vsock_device.available)
+    return refusal{true, std::string{config.app ? "app" : "guest_protocol"}
+                           + ": guests have no vsock on this host: " + host.vhost_vsock.detail
+                           + "; " + host.vsock_device.detail};
   switch (config.vmm) {
     case vmm_kind::crosvm: return choose_crosvm(config, host);
     case vmm_kind::qemu: return choose_qemu(config, host);

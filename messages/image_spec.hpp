@@ -2,6 +2,8 @@
 // What image builders are asked for on a client's behalf, and what they answer. Knows no CAF type.
 #pragma once
 
+#include "crosvisor/messages/vm_config.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,6 +23,8 @@ struct partition_spec {
   partition_type type = partition_type::raw;
   /// 1 to max_partition_bytes; rounded up to partition_block_bytes.
   std::uint64_t size_bytes = 0;
+  /// Where it goes: a regular file, open for reading and writing.
+  file_ref file;
 };
 
 inline constexpr std::uint64_t partition_block_bytes = 4096;
@@ -36,6 +40,8 @@ struct idsig_spec {
   /// Whether an APK without a signature of scheme v3 gets a digest all the same, with an empty
   /// apk_digest.
   bool allow_unsigned = false;
+  file_ref apk;
+  file_ref idsig; ///< Open for reading and writing.
 };
 
 /// What became of an idsig.
@@ -59,12 +65,12 @@ std::optional<partition_type> parse_partition_type(const std::string& word);
 
 template <class Inspector>
 auto inspect(Inspector& f, partition_spec& x) {
-  return f(x.type, x.size_bytes);
+  return f(x.type, x.size_bytes, x.file);
 }
 
 template <class Inspector>
 auto inspect(Inspector& f, idsig_spec& x) {
-  return f(x.allow_unsigned);
+  return f(x.allow_unsigned, x.apk, x.idsig);
 }
 
 template <class Inspector>

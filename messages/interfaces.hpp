@@ -6,6 +6,7 @@
 #include "crosvisor/messages/atoms.hpp"
 #include "crosvisor/messages/error.hpp"
 #include "crosvisor/messages/host_info.hpp"
+#include "crosvisor/messages/image_spec.hpp"
 #include "crosvisor/messages/local_types.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 #include "crosvisor/messages/vm_event.hpp"
@@ -30,10 +31,16 @@ using output_reader_actor = caf::typed_actor<
   // granted, and none after the `last`.
   caf::reacts_to<output_chunk>>;
 
+/// Whoever wants to know how far a job is.
+using progress_actor = caf::typed_actor<
+  // So much of it is DONE. About ten times a second; the last one may be missing.
+  caf::reacts_to<job_progress>>;
+
 /// One VM. Holding this handle is the right to use it.
 using vm_actor = caf::typed_actor<
   // START the VM; once, while `not_started`. Answers when the VMM runs the guest.
-  // wrong_state; start_failed, vmm_unavailable, invalid_config, io_failed: the VM is then dead.
+  // wrong_state; start_failed, vmm_unavailable, invalid_config, io_failed, and where it has images
+  // to be built busy, timed_out: the VM is then dead.
   caf::replies_to<start_atom>::with<vm_info>,
   // STOP the VM by the ladder: power button, VMM's own stop, SIGTERM, SIGKILL. The guest gets the
   // given time to heed the button; zero skips it. Always allowed, joins a stop under way, answers
@@ -109,6 +116,27 @@ using vm_supervisor_actor = vm_actor::extend<
   // The service ENDS: stop with so much grace for the guest, and end once dead.
   caf::reacts_to<drain_atom, caf::timespan>>;
 
+/// Makes images, one job at a time. Detached: it may block.
+using image_builder_actor = caf::typed_actor<
+  // Do this JOB of the pool's, whose number goes back with what became of it.
+  caf::reacts_to<job_atom, std::uint64_t, image_job>>;
+
+/// Makes images in the background: so many jobs at a time, the others wait.
+using image_builder_pool_actor = caf::typed_actor<
+  // Do this JOB for a VM. The sender's going down cancels it, as its control does at any time.
+  // busy: too many wait; invalid_config, io_failed; cancelled. Nothing is left of a job that
+  // failed.
+  caf::replies_to<job_atom, image_job>::with<image_product>,
+  // The two that clients ask the service for.
+  caf::replies_to<create_atom, partition_spec, vm_files>::with<caf::ok_atom>,
+  caf::replies_to<create_atom, idsig_spec, vm_files, progress_actor>::with<idsig_info>,
+  // This WORKER is there, and idle.
+  caf::reacts_to<worker_atom, image_builder_actor>,
+  // The job with this number is FINISHED, and its worker idle.
+  caf::reacts_to<finished_atom, std::uint64_t, image_product>,
+  // The same, but it has FAILED.
+  caf::reacts_to<failed_atom, std::uint64_t, caf::error>>;
+
 /// The table of VMs; the only one who allocates and frees CIDs.
 using registry_actor = caf::typed_actor<
   // CREATE a VM from a configuration that was found valid: a CID, a supervisor, nothing that
@@ -151,6 +179,12 @@ using service_actor = caf::typed_actor<
   caf::replies_to<list_atom>::with<std::vector<vm_info>>,
   // What this HOST can do, with the ports that guests may connect to as they are served now.
   caf::replies_to<caf::get_atom, host_atom>::with<host_info>,
+  // MAKE a file a new partition; what it held is gone. The sender's going down cancels it, and then
+  // the file is empty. invalid_config, unsupported, busy, io_failed.
+  caf::replies_to<create_atom, partition_spec, vm_files>::with<caf::ok_atom>,
+  // DIGEST an APK into an idsig file, unless the one that is there is up to date. How far it is, is
+  // told to the last one named, which may be null. The same errors; the file is then empty.
+  caf::replies_to<create_atom, idsig_spec, vm_files, progress_actor>::with<idsig_info>,
   // DRAIN: create none any more, stop all with so much grace for the guests, and answer when none
   // is left. Repeating it is fine.
   caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;

@@ -14,6 +14,8 @@ namespace crosvisor::io {
 
 class descriptor_set;
 class unique_fd;
+struct image_job;
+struct image_product;
 
 } // namespace crosvisor::io
 
@@ -31,6 +33,12 @@ using passed_fd = std::shared_ptr<io::unique_fd>;
 /// A connected stream socket to or from a guest, non-blocking and close-on-exec.
 using vsock_socket = passed_fd;
 
+/// Images to be made, and the right to cancel that; see io/image_builder.hpp. Never null.
+using image_job = std::shared_ptr<const io::image_job>;
+
+/// What an image job made. Never null in an answer.
+using image_product = std::shared_ptr<io::image_product>;
+
 /// What a VMM answered through its control channel.
 struct vmm_answer {
   std::uint64_t id = 0; ///< Which request.
@@ -44,5 +52,7 @@ struct vmm_answer {
 } // namespace crosvisor
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::vm_files)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::image_job)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::image_product)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::passed_fd)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::vmm_answer)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/service.hpp"
 
+#include "crosvisor/actors/image_builder_pool.hpp"
 #include "crosvisor/actors/rate_budget.hpp"
 #include "crosvisor/actors/registry.hpp"
 #include "crosvisor/actors/vsock_acceptor.hpp"
@@ -39,6 +40,7 @@ public:
   ~service_state() {
     caf::anon_send_exit(acceptor_, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(registry_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(images_, caf::exit_reason::user_shutdown);
   }
 
   service_actor::behavior_type make_behavior(const io::backend& host,
@@ -59,13 +61,31 @@ private:
                            std::get<vmm_choice>(choice));
   }
 
+  caf::result<caf::ok_atom> make_partition(const partition_spec& spec, vm_files& files) {
+    if (!images_)
+      return no_images();
+    return self_->delegate(images_, create_atom::value, spec, std::move(files));
+  }
+
+  caf::result<idsig_info> update_idsig(const idsig_spec& spec, vm_files& files,
+                                       const progress_actor& progress) {
+    if (!images_)
+      return no_images();
+    return self_->delegate(images_, create_atom::value, spec, std::move(files), progress);
+  }
+
+  static caf::error no_images() {
+    return caf::make_error(vm_errc::unsupported, "this service makes no images");
+  }
+
   caf::result<host_info> describe_host();
   void spawn_acceptor();
   void down(const caf::down_msg& down);
 
   pointer self_;
   registry_actor registry_;
-  vsock_acceptor_actor acceptor_; ///< Null: no vsock.
+  image_builder_pool_actor images_; ///< Null: no images are made.
+  vsock_acceptor_actor acceptor_;   ///< Null: no vsock.
   actors::vsock_acceptor_options accepting_;
   actors::rate_budget successors_{max_successors, successors_window};
   host_info host_;
@@ -95,7 +115,7 @@ void service_state::spawn_acceptor() {
 }
 
 void service_state::down(const caf::down_msg& down) {
-  // Without a registry there is no service.
+  // Without a registry or image builders there is no service.
   if (down.source != acceptor_)
     return self_->quit(down.reason);
   log::error("service lost its vsock acceptor: {}", to_string(down.reason));
@@ -109,10 +129,15 @@ service_actor::behavior_type service_state::make_behavior(const io::backend& hos
   host_ = host.host;
   auto vsock = host.streams && host.vsock;
   self_->set_down_handler([this](const caf::down_msg& gone) { down(gone); });
+  if (host.images)
+    images_ = self_->spawn<caf::monitored>(
+      actors::image_builder_pool, actors::image_builder_pool_options{
+                                    host.images, options.image_workers, options.max_waiting_images,
+                                    options.detached_image_builders});
   registry_ = self_->spawn<caf::monitored>(
     actors::registry, actors::registry_options{
                         options.cids, options.timeouts, host.launcher, host.cids, host.last_cid,
-                        vsock ? host.streams : nullptr, options.privileged_ports});
+                        vsock ? host.streams : nullptr, options.privileged_ports, images_});
   if (vsock) {
     accepting_ = {host.vsock, registry_, options.cids.first, options.vsock_timeouts};
     spawn_acceptor();
@@ -125,6 +150,12 @@ service_actor::behavior_type service_state::make_behavior(const io::backend& hos
     },
     [this](list_atom list) { return self_->delegate(registry_, list); },
     [this](caf::get_atom, host_atom) { return describe_host(); },
+    [this](create_atom, const partition_spec& spec, vm_files& files) {
+      return make_partition(spec, files);
+    },
+    [this](create_atom, const idsig_spec& spec, vm_files& files, const progress_actor& progress) {
+      return update_idsig(spec, files, progress);
+    },
     [this](drain_atom drain, caf::timespan grace) {
       return self_->delegate(registry_, drain, grace);
     },

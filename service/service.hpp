@@ -13,6 +13,12 @@ struct service_options {
   actors::cid_range cids;
   actors::vm_timeouts timeouts;
   actors::vsock_timeouts vsock_timeouts;
+  /// How many images are made at a time.
+  std::size_t image_workers = 4;
+  /// How many image jobs may wait; more are refused.
+  std::size_t max_waiting_images = 1024;
+  /// Whether image builders have threads of their own. Without, what they do blocks the scheduler.
+  bool detached_image_builders = true;
   /// Whether clients may connect to guests' ports below first_unprivileged_port.
   bool privileged_ports = false;
 };
@@ -27,7 +33,8 @@ caf::timespan longest_stop(const actors::vm_timeouts& timeouts, caf::timespan gr
 /// Spawns the service in `system`, whose configuration went through register_types(). To end it,
 /// send (drain_atom, grace) and wait for the answer, then send it an exit message; without the
 /// drain the exit kills all VMs. Without a vsock listener or guest streams in `host` there is no
-/// vsock for guests, and the rest works. `host` must outlive the actor system.
+/// vsock for guests, without an image builder no images are made, and the rest works. `host` must
+/// outlive the actor system.
 service_actor spawn_service(caf::actor_system& system, const io::backend& host,
                             const service_options& options);
 

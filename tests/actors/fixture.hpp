@@ -2,11 +2,13 @@
 // The deterministic fixture of actor tests: no thread, virtual time, fakes behind the backend.
 #pragma once
 
+#include "crosvisor/actors/image_builder_pool.hpp"
 #include "crosvisor/actors/registry.hpp"
 #include "crosvisor/actors/vm_supervisor.hpp"
 #include "crosvisor/messages/register_types.hpp"
 #include "crosvisor/messages/type_ids.hpp"
 #include "crosvisor/tests/fakes/fake_backend.hpp"
+#include "crosvisor/tests/fakes/fake_image_builder.hpp"
 
 #include <caf/test/dsl.hpp>
 
@@ -47,6 +49,7 @@ struct actor_fixture : test_coordinator_fixture<test_config> {
   std::shared_ptr<fake_cid_store> last_cid = std::make_shared<fake_cid_store>();
   std::shared_ptr<fake_stream_factory> streams = std::make_shared<fake_stream_factory>();
   std::shared_ptr<fake_vsock_listener> listener = std::make_shared<fake_vsock_listener>();
+  std::shared_ptr<fake_image_builder> builder = std::make_shared<fake_image_builder>();
   actors::vm_timeouts timeouts;
 
   static vm_config small_vm(std::string name = "") {
@@ -71,9 +74,16 @@ struct actor_fixture : test_coordinator_fixture<test_config> {
   }
 
   registry_actor spawn_registry(actors::cid_range cids = {}) {
+    return ends_with_test(sys.spawn(
+      actors::registry,
+      actors::registry_options{cids, timeouts, launcher, claimer, last_cid, streams, false, {}}));
+  }
+
+  /// Its workers run with everybody else.
+  image_builder_pool_actor spawn_pool(std::size_t workers = 2, std::size_t max_waiting = 8) {
     return ends_with_test(
-      sys.spawn(actors::registry, actors::registry_options{cids, timeouts, launcher, claimer,
-                                                           last_cid, streams, false}));
+      sys.spawn(actors::image_builder_pool,
+                actors::image_builder_pool_options{builder, workers, max_waiting, false}));
   }
 
   /// Runs all messages that there are, and no timer.

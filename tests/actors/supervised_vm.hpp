@@ -10,13 +10,14 @@ struct supervised_vm : actor_fixture {
   /// @param with_vsock whether there is vsock for guests.
   explicit supervised_vm(vm_config config = small_vm("demo"), vmm_choice choice = {},
                          bool privileged_ports = false, bool with_vsock = true) {
-    actors::vm_supervisor_options options{{2048, config, choice, vm_files{}, nullptr},
+    actors::vm_supervisor_options options{{2048, config, choice, vm_files{}, nullptr, nullptr},
                                           actors::describe_new_vm(2048, config, choice),
                                           launcher,
                                           timeouts,
                                           registry,
                                           nullptr,
-                                          privileged_ports};
+                                          privileged_ports,
+                                          pool};
     if (with_vsock)
       options.streams = streams;
     supervisor = ends_with_test(sys.spawn(actors::vm_supervisor, std::move(options)));
@@ -24,6 +25,7 @@ struct supervised_vm : actor_fixture {
     told = listen(vm);
   }
 
+  image_builder_pool_actor pool = spawn_pool();
   registry_actor registry = spawn_registry();
   vm_supervisor_actor supervisor;
   vm_actor vm;

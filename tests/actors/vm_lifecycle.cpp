@@ -23,30 +23,39 @@ struct expectation {
 
 constexpr std::array<expectation, vm_phase_count> expected{{
   {vm_phase::created,
-   {"launching/launch", "dead/bury", "dead/bury", ".", ".", ".", ".", ".", ".", ".", "."}},
+   {"launching/launch", "building/build", "dead/bury", "dead/bury", ".", ".", ".", ".", ".", ".",
+    ".", ".", ".", "."}},
+  {vm_phase::building,
+   {"building/reject", ".", "cancelling/cancel", "cancelling/cancel", "launching/launch",
+    "dead/bury", ".", ".", ".", ".", ".", "cancelling/cancel", ".", "."}},
+  {vm_phase::cancelling,
+   {"cancelling/reject", ".", "cancelling/join", "cancelling/join", "dead/bury", "dead/bury", ".",
+    ".", ".", ".", ".", "dead/bury", ".", "."}},
   {vm_phase::launching,
-   {"launching/reject", "terminating/terminate", "killing/kill", "running/announce", "dead/bury",
-    "killing/kill", "finishing/finish_streams", ".", "killing/kill", ".", "."}},
+   {"launching/reject", ".", "terminating/terminate", "killing/kill", ".", ".", "running/announce",
+    "dead/bury", "killing/kill", "finishing/finish_streams", ".", "killing/kill", ".", "."}},
   {vm_phase::running,
-   {"running/reject", "asking_guest/press_power_button", "killing/kill", ".", ".", "killing/kill",
-    "finishing/finish_streams", ".", ".", "killing/kill", "."}},
+   {"running/reject", ".", "asking_guest/press_power_button", "killing/kill", ".", ".", ".", ".",
+    "killing/kill", "finishing/finish_streams", ".", ".", "killing/kill", "."}},
   {vm_phase::asking_guest,
-   {"asking_guest/reject", "asking_guest/join", "killing/kill", ".", ".", "killing/kill",
-    "finishing/finish_streams", "asking_vmm/ask_to_quit", "asking_vmm/ask_to_quit", ".", "."}},
+   {"asking_guest/reject", ".", "asking_guest/join", "killing/kill", ".", ".", ".", ".",
+    "killing/kill", "finishing/finish_streams", "asking_vmm/ask_to_quit", "asking_vmm/ask_to_quit",
+    ".", "."}},
   {vm_phase::asking_vmm,
-   {"asking_vmm/reject", "asking_vmm/join", "killing/kill", ".", ".", "killing/kill",
+   {"asking_vmm/reject", ".", "asking_vmm/join", "killing/kill", ".", ".", ".", ".", "killing/kill",
     "finishing/finish_streams", "terminating/terminate", "terminating/terminate", ".", "."}},
   {vm_phase::terminating,
-   {"terminating/reject", "terminating/join", "killing/kill", ".", "dead/bury", "killing/kill",
-    "finishing/finish_streams", ".", "killing/kill", ".", "."}},
+   {"terminating/reject", ".", "terminating/join", "killing/kill", ".", ".", ".", "dead/bury",
+    "killing/kill", "finishing/finish_streams", ".", "killing/kill", ".", "."}},
   {vm_phase::killing,
-   {"killing/reject", "killing/join", "killing/join", ".", "dead/bury", ".",
+   {"killing/reject", ".", "killing/join", "killing/join", ".", ".", ".", "dead/bury", ".",
     "finishing/finish_streams", ".", "dead/abandon", ".", "."}},
   {vm_phase::finishing,
-   {"finishing/reject", "finishing/join", "finishing/join", ".", ".", ".", ".", ".", "dead/bury",
-    ".", "dead/bury"}},
+   {"finishing/reject", ".", "finishing/join", "finishing/join", ".", ".", ".", ".", ".", ".", ".",
+    "dead/bury", ".", "dead/bury"}},
   {vm_phase::dead,
-   {"dead/reject", "dead/join", "dead/join", ".", ".", ".", ".", ".", ".", ".", "."}},
+   {"dead/reject", ".", "dead/join", "dead/join", ".", ".", ".", ".", ".", ".", ".", ".", ".",
+    "."}},
 }};
 
 std::string name_of(vm_action action) {
@@ -54,6 +63,8 @@ std::string name_of(vm_action action) {
     case vm_action::ignore: return "ignore";
     case vm_action::reject: return "reject";
     case vm_action::join: return "join";
+    case vm_action::build: return "build";
+    case vm_action::cancel: return "cancel";
     case vm_action::launch: return "launch";
     case vm_action::announce: return "announce";
     case vm_action::press_power_button: return "press_power_button";

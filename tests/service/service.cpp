@@ -26,8 +26,15 @@ struct fixture : actor_fixture {
     host.last_cid = last_cid;
     host.streams = streams;
     host.vsock = listener;
-    service = ends_with_test(spawn_service(sys, host, {}));
+    host.images = builder;
+    service = ends_with_test(spawn_service(sys, host, options()));
     settle();
+  }
+
+  static service_options options() {
+    service_options deterministic;
+    deterministic.detached_image_builders = false;
+    return deterministic;
   }
 
   /// The acceptor finds no memory so often, one after the other.
@@ -177,6 +184,37 @@ CAF_TEST(the end of the service ends its acceptor) {
 
 CAF_TEST(the longest stop is the sum of its rungs) {
   CAF_CHECK_EQUAL(longest_stop({}, 10s), caf::timespan{33s});
+}
+
+CAF_TEST(partitions and digests are made by the image builders) {
+  auto files = std::make_shared<io::descriptor_set>();
+  for (int i = 0; i < 2; ++i)
+    files->add(io::unique_fd{::open("/dev/null", O_RDWR | O_CLOEXEC)});
+  partition_spec partition{partition_type::instance, 4096, {"instance.img", 0}};
+  CAF_CHECK(ask<caf::ok_atom>(service, create_atom::value, partition, files)->value.has_value());
+  idsig_spec idsig{false, {"a.apk", 0}, {"a.apk.idsig", 1}};
+  auto info = ask<idsig_info>(service, create_atom::value, idsig, files, progress_actor{})->get();
+  CAF_CHECK_EQUAL(info.apk_bytes, 4096u);
+  CAF_CHECK_EQUAL(builder->jobs.size(), 2u);
+}
+
+CAF_TEST(a vm of partitions is built by the image builders) {
+  auto config = small_vm("parts");
+  config.disks.resize(1);
+  config.disks[0].partitions.push_back({"a", {"a.img", 0}, image_format::raw, false, ""});
+  CAF_CHECK_EQUAL(create(config), "parts");
+  ask<vm_info>(vm, start_atom::value);
+  CAF_REQUIRE_EQUAL(launcher->launched.size(), 1u);
+  CAF_CHECK(launcher->launched[0]->request.disks != nullptr);
+}
+
+CAF_TEST(a host without image builders says so) {
+  host.images = nullptr;
+  auto plain = ends_with_test(spawn_service(sys, host, options()));
+  partition_spec partition{partition_type::raw, 4096, {"p.img", 0}};
+  auto refused = ask<caf::ok_atom>(plain, create_atom::value, partition,
+                                   vm_files{std::make_shared<io::descriptor_set>()});
+  CAF_CHECK_EQUAL(refused->why(), vm_errc::unsupported);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
