@@ -100,6 +100,8 @@ public:
 
   result<void> check_disk(const disk_config& disk, std::size_t number, vmm_kind vmm) {
     auto key = "disks[" + std::to_string(number) + "]";
+    if (!disk.partitions.empty())
+      return {}; // They were looked at when the disk was built.
     if (!disk.image)
       return failure{0, key + ": has no image"};
     auto checked = check(disk.image, key, disk.writable ? use::written_disk : use::disk);
@@ -140,6 +142,19 @@ result<int> read_only(int fd, const file_ref& file, std::vector<unique_fd>& reop
   return reopened.back().get();
 }
 
+result<described_disk> describe_built(const disk_config& disk, std::size_t number,
+                                      const built_disks* built) {
+  auto found = built == nullptr ? built_disks::const_iterator{} : built->find(number);
+  if (built == nullptr || found == built->end())
+    return failure{0, "disks[" + std::to_string(number) + "]: its partitions came without a disk"};
+  const auto& made = found->second;
+  described_disk described{made.descriptor.get(), false, image_format::raw, disk.writable};
+  described.composite = true;
+  described.components = made.components;
+  described.sparse = made.sparse;
+  return described;
+}
+
 bool is_block_device(int fd) {
   struct stat is;
   return ::fstat(fd, &is) == 0 && S_ISBLK(is.st_mode);
@@ -162,8 +177,8 @@ result<void> check_vm_files(const vm_config& config, const descriptor_set& files
   return check.check(config.log, "log", use::output);
 }
 
-result<vm_file_descriptors> describe_vm_files(const vm_config& config,
-                                              const descriptor_set& files) {
+result<vm_file_descriptors> describe_vm_files(const vm_config& config, const descriptor_set& files,
+                                              const built_disks* built) {
   vm_file_descriptors described;
   for (auto [file, fd] : {std::pair{&config.kernel, &described.kernel},
                           {&config.initrd, &described.initrd},
@@ -176,11 +191,19 @@ result<vm_file_descriptors> describe_vm_files(const vm_config& config,
     *fd = *opened;
   }
   for (auto& disk : config.disks) {
+    if (!disk.partitions.empty()) {
+      auto made = describe_built(disk, described.disks.size(), built);
+      if (!made)
+        return made.why();
+      described.disks.push_back(std::move(*made));
+      continue;
+    }
     auto given = files.get(disk.image.index);
     auto fd = disk.writable ? result<int>{given} : read_only(given, disk.image, described.reopened);
     if (!fd)
       return fd.why();
-    described.disks.push_back({*fd, is_block_device(*fd), disk.format, disk.writable});
+    described_disk plain{*fd, is_block_device(*fd), disk.format, disk.writable};
+    described.disks.push_back(std::move(plain));
   }
   return described;
 }
