@@ -2,7 +2,7 @@
 #include "crosvisor/io/vm_files.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
-#include "crosvisor/io/vmm/image_header.hpp"
+#include "crosvisor/io/disk/image_header.hpp"
 
 #include <fcntl.h>
 #include <linux/fs.h>

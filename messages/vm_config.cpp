@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/messages/vm_config.hpp"
 
+#include "crosvisor/messages/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -65,52 +67,6 @@ std::optional<std::string> out_of_range(const char* key, std::uint64_t value, st
     return std::nullopt;
   return std::string{key} + ": " + std::to_string(value) + " is out of range; allowed is "
          + std::to_string(low) + " to " + std::to_string(high);
-}
-
-/// UTF-16 units of a UTF-8 text, or nothing where it is no UTF-8. Overlong forms and surrogates are
-/// none (RFC 3629).
-std::optional<std::size_t> utf16_units(const std::string& text) {
-  std::size_t units = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    auto lead = static_cast<unsigned char>(text[i]);
-    auto more = lead < 0x80                   ? 0u
-                : lead >= 0xc2 && lead < 0xe0 ? 1u
-                : lead >= 0xe0 && lead < 0xf0 ? 2u
-                : lead >= 0xf0 && lead < 0xf5 ? 3u
-                                              : 4u;
-    if (more == 4 || i + more >= text.size())
-      return std::nullopt;
-    std::uint32_t point = more == 0 ? lead : lead & (0x3fu >> more);
-    for (std::size_t k = 1; k <= more; ++k) {
-      auto byte = static_cast<unsigned char>(text[i + k]);
-      if ((byte & 0xc0) != 0x80)
-        return std::nullopt;
-      point = point << 6 | (byte & 0x3fu);
-    }
-    constexpr std::uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
-    if (point < smallest[more] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
-      return std::nullopt;
-    units += point >= 0x10000 ? 2 : 1;
-    i += more + 1;
-  }
-  return units;
-}
-
-bool has_control_characters(const std::string& text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-std::optional<std::string> label_problem(const std::string& label) {
-  auto units = utf16_units(label);
-  if (!units || has_control_characters(label))
-    return "is not printable UTF-8 text";
-  if (*units == 0)
-    return "is missing; a partition needs a label";
-  if (*units > max_label_units)
-    return "is " + std::to_string(*units) + " UTF-16 units long; at most "
-           + std::to_string(max_label_units) + " are allowed";
-  return std::nullopt;
 }
 
 std::optional<std::string> partition_problem(const disk_config& disk, std::size_t i) {
@@ -231,6 +187,18 @@ bool valid_guid(const std::string& text) noexcept {
       return false;
   }
   return true;
+}
+
+std::optional<std::string> label_problem(const std::string& label) {
+  auto units = to_utf16(label);
+  if (!units || has_control_characters(label))
+    return "is not printable UTF-8 text";
+  if (units->empty())
+    return "is missing; a partition needs a label";
+  if (units->size() > max_label_units)
+    return "is " + std::to_string(units->size()) + " UTF-16 units long; at most "
+           + std::to_string(max_label_units) + " are allowed";
+  return std::nullopt;
 }
 
 std::optional<std::string> find_problem(const vm_config& config) {

@@ -60,7 +60,7 @@ struct disk_config {
   file_ref image;
   image_format format = image_format::raw; ///< Of the image: `raw` or `qcow2`.
   bool writable = false;
-  std::vector<partition_config> partitions;
+  std::vector<partition_config> partitions = {};
 };
 
 /// How far a guest may be looked into.
@@ -156,6 +156,9 @@ bool valid_vm_name(const vm_name& name) noexcept;
 
 /// Whether `text` is a GUID in its usual spelling, of either case, without braces.
 bool valid_guid(const std::string& text) noexcept;
+
+/// What is wrong with a partition's label, or nothing: `is missing; a partition needs a label`.
+std::optional<std::string> label_problem(const std::string& label);
 
 /// Stable lower-case names, as configurations and output spell them.
 std::string to_string(vmm_kind kind);

@@ -3,7 +3,8 @@
 
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/disk/composite_file.hpp"
-#include "crosvisor/io/disk/positional_io.hpp"
+#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/disk/image_size.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -26,16 +27,11 @@ result<std::string> read_whole(const std::string& path) {
   auto fd = open_disk_file(path, ".", false);
   if (!fd)
     return fd.why();
-  auto size = size_of_file(fd->get());
+  auto size = file_size(fd->get());
   if (!size)
     return size.why();
   // One byte more, which says that there is too much.
-  std::string bytes(std::min<std::uint64_t>(*size, max_composite_file_bytes + 1), '\0');
-  auto have = read_some_at(fd->get(), bytes, 0);
-  if (!have)
-    return have.why();
-  bytes.resize(*have);
-  return bytes;
+  return read_at(fd->get(), 0, std::min<std::uint64_t>(*size, max_composite_file_bytes + 1));
 }
 
 result<composite_file> read_composite_file(const std::string& path) {

@@ -2,8 +2,9 @@
 #include "crosvisor/io/disk/disk_component.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
-#include "crosvisor/io/disk/image_magic.hpp"
-#include "crosvisor/io/disk/positional_io.hpp"
+#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/disk/image_header.hpp"
+#include "crosvisor/io/disk/image_size.hpp"
 
 #include <fcntl.h>
 
@@ -80,7 +81,7 @@ result<unique_fd> open_disk_file(const std::string& path, const std::string& fol
   auto fd = number ? duplicate(*number, writable) : open_path(whole, writable);
   if (!fd)
     return fd;
-  if (auto size = size_of_file(fd->get()); !size)
+  if (auto size = file_size(fd->get()); !size)
     return size.why();
   return fd;
 }
@@ -109,7 +110,7 @@ result<disk_component> disk_component::open(const composite_component& from, std
   if (!fd)
     return made.named(fd.why());
   made.fd_ = std::move(*fd);
-  auto size = size_of_file(made.fd_.get());
+  auto size = file_size(made.fd_.get());
   if (!size)
     return made.named(size.why());
   made.file_bytes_ = *size;
@@ -166,7 +167,7 @@ result<void> disk_component::set_format(const composite_component& from,
 
 result<void> disk_component::read(std::span<char> to, std::uint64_t offset) const {
   auto done =
-    sparse_ ? sparse_->read(to, offset) : read_all_at(fd_.get(), to, file_offset_ + offset);
+    sparse_ ? sparse_->read(to, offset) : read_all_at(fd_.get(), file_offset_ + offset, to);
   return done ? done : named_at(done.why(), offset);
 }
 
@@ -184,7 +185,7 @@ result<void> disk_component::check_within_file(const char* what, std::uint64_t c
 result<void> disk_component::write(std::string_view from, std::uint64_t offset) const {
   if (auto fit = check_within_file("write", from.size(), offset); !fit)
     return fit;
-  auto done = write_all_at(fd_.get(), from, file_offset_ + offset);
+  auto done = write_at(fd_.get(), file_offset_ + offset, from);
   return done ? done : named_at(done.why(), offset);
 }
 
@@ -192,7 +193,7 @@ result<void> disk_component::write_zeros(std::uint64_t count, std::uint64_t offs
   static constexpr char zeros[64 << 10]{};
   while (count > 0) {
     auto now = std::min<std::uint64_t>(count, sizeof(zeros));
-    if (auto done = write_all_at(fd_.get(), {zeros, now}, file_offset_ + offset); !done)
+    if (auto done = write_at(fd_.get(), file_offset_ + offset, {zeros, now}); !done)
       return named_at(done.why(), offset);
     offset += now;
     count -= now;

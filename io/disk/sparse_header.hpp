@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first bytes of an Android sparse image: libsparse's format (AOSP system/core,
-// libsparse/sparse_format.h).
+// The header of an Android sparse image.
 #pragma once
 
 #include "crosvisor/io/result.hpp"
@@ -11,23 +10,30 @@
 
 namespace crosvisor::io {
 
-/// What every sparse image begins with.
-inline constexpr std::string_view sparse_magic{"\x3a\xff\x26\xed", 4};
-/// How many bytes parse_sparse_header needs.
 inline constexpr std::size_t sparse_header_bytes = 28;
+inline constexpr std::uint32_t sparse_magic = 0xed26ff3a;
+/// No partition is larger.
+inline constexpr std::uint64_t max_sparse_image_bytes = std::uint64_t{1} << 41;
 
+/// All numbers are little-endian in the file, in this order from its beginning (AOSP
+/// system/core/libsparse/sparse_format.h).
 struct sparse_header {
-  std::uint16_t header_bytes = 0;       ///< Where the first chunk begins; at least 28.
-  std::uint16_t chunk_header_bytes = 0; ///< At least 12.
-  std::uint32_t block_bytes = 0;        ///< Not 0, a multiple of 4.
-  std::uint32_t total_blocks = 0;
-  std::uint32_t total_chunks = 0;
+  std::uint16_t major_version = 0;
+  std::uint16_t minor_version = 0;
+  std::uint16_t header_bytes = 0; ///< Of this header in the file; more than these are skipped.
+  std::uint16_t chunk_header_bytes = 0; ///< The same of each chunk's header.
+  std::uint32_t block_bytes = 0;
+  std::uint32_t blocks = 0; ///< Of the image when it is not sparse.
+  std::uint32_t chunks = 0;
+  std::uint32_t image_crc = 0; ///< 0: none.
 
-  /// Of what the image unfolds to.
-  std::uint64_t size_bytes() const noexcept { return std::uint64_t{block_bytes} * total_blocks; }
+  /// What a reader sees; fits by parse_sparse_header().
+  std::uint64_t image_bytes() const noexcept { return std::uint64_t{block_bytes} * blocks; }
 };
 
-/// Reads the first bytes of an image. The failure has the code 0, and says nothing of which image.
+/// Reads a file's first bytes, of which sparse_header_bytes count. Refuses what no reader of
+/// Android's takes: another magic or major version, headers that are too short, blocks of a size
+/// that is 0 or no multiple of 4; and an image of no bytes or of more than max_sparse_image_bytes.
 result<sparse_header> parse_sparse_header(std::string_view first_bytes);
 
 } // namespace crosvisor::io

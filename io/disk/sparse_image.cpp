@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/disk/sparse_image.hpp"
 
-#include "crosvisor/io/disk/little_endian.hpp"
-#include "crosvisor/io/disk/positional_io.hpp"
+#include "crosvisor/io/disk/byte_order.hpp"
+#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/disk/image_size.hpp"
 #include "crosvisor/io/disk/sparse_header.hpp"
 
 #include <algorithm>
@@ -41,16 +42,16 @@ public:
   result<sparse_image> parse() {
     if (auto read = read_header(); !read)
       return read.why();
-    for (number_ = 0; number_ < header_.total_chunks; ++number_) {
+    for (number_ = 0; number_ < header_.chunks; ++number_) {
       auto next = read_chunk();
       if (!next)
         return next.why();
       if (auto taken = take(*next); !taken)
         return taken.why();
     }
-    if (blocks_ != header_.total_blocks)
+    if (blocks_ != header_.blocks)
       return bad("has chunks of " + std::to_string(blocks_) + " blocks, and says that it has "
-                 + std::to_string(header_.total_blocks));
+                 + std::to_string(header_.blocks));
     return std::move(made_);
   }
 
@@ -61,22 +62,21 @@ private:
   }
 
   result<void> read_header() {
-    auto size = size_of_file(made_.fd_);
+    auto size = file_size(made_.fd_);
     if (!size)
       return failure{size.why().code, "sparse image: " + size.why().what};
     file_bytes_ = *size;
-    std::array<char, sparse_header_bytes> bytes{};
-    auto have = read_some_at(made_.fd_, bytes, 0);
-    if (!have)
-      return failure{have.why().code, "sparse image: " + have.why().what};
-    auto header = parse_sparse_header({bytes.data(), *have});
+    auto bytes = read_at(made_.fd_, 0, sparse_header_bytes);
+    if (!bytes)
+      return failure{bytes.why().code, "sparse image: " + bytes.why().what};
+    auto header = parse_sparse_header(*bytes);
     if (!header)
       return header.why();
     header_ = *header;
-    if (header_.total_chunks > max_sparse_chunks)
-      return bad("has " + std::to_string(header_.total_chunks) + " chunks; at most "
+    if (header_.chunks > max_sparse_chunks)
+      return bad("has " + std::to_string(header_.chunks) + " chunks; at most "
                  + std::to_string(max_sparse_chunks) + " are read");
-    made_.size_bytes_ = header_.size_bytes();
+    made_.size_bytes_ = header_.image_bytes();
     at_ = header_.header_bytes;
     return {};
   }
@@ -85,7 +85,7 @@ private:
     if (at_ > file_bytes_ || file_bytes_ - at_ < header_.chunk_header_bytes)
       return bad_chunk("begins at " + std::to_string(at_) + ", where the file ends");
     std::array<char, chunk_header_bytes> bytes{};
-    if (auto read = read_all_at(made_.fd_, bytes, at_); !read)
+    if (auto read = read_all_at(made_.fd_, at_, bytes); !read)
       return failure{read.why().code, "sparse image: " + read.why().what};
     std::string_view text{bytes.data(), bytes.size()};
     auto whole = little_endian<std::uint32_t>(text, 8);
@@ -122,7 +122,7 @@ private:
       return wrong_data(next);
     std::uint32_t pattern = 0;
     std::array<char, pattern_bytes> bytes{};
-    if (auto read = read_all_at(made_.fd_, bytes, next.data_at); !read)
+    if (auto read = read_all_at(made_.fd_, next.data_at, bytes); !read)
       return failure{read.why().code, "sparse image: " + read.why().what};
     std::memcpy(&pattern, bytes.data(), bytes.size());
     return add(next, {0, 0, pattern, pattern == 0 ? kind::nothing : kind::fill});
@@ -138,8 +138,8 @@ private:
   }
 
   result<void> add(const chunk& next, region what) {
-    if (next.blocks > header_.total_blocks - blocks_)
-      return bad_chunk("ends behind the " + std::to_string(header_.total_blocks)
+    if (next.blocks > header_.blocks - blocks_)
+      return bad_chunk("ends behind the " + std::to_string(header_.blocks)
                        + " blocks of the image");
     what.begin = std::uint64_t{blocks_} * header_.block_bytes;
     blocks_ += next.blocks;
@@ -193,7 +193,7 @@ result<void> sparse_image::read_region(const region& from, std::span<char> to,
                                        std::uint64_t offset) const {
   auto within = offset - from.begin;
   if (from.what == kind::raw)
-    return read_all_at(fd_, to, from.file_at + within);
+    return read_all_at(fd_, from.file_at + within, to);
   if (from.what == kind::nothing) {
     std::fill(to.begin(), to.end(), '\0');
     return {};

@@ -251,7 +251,7 @@ CAF_TEST(an inherited descriptor must be one and open for its use) {
   int ends[2];
   CAF_REQUIRE_EQUAL(::pipe(ends), 0);
   io::unique_fd in{ends[0]}, out{ends[1]};
-  CAF_CHECK(has(with(in.get(), false), "neither a regular file nor a block device"));
+  CAF_CHECK(has(with(in.get(), false), "neither a file nor a block device"));
 }
 
 CAF_TEST(paths of descriptors are told from others) {
@@ -266,7 +266,7 @@ CAF_TEST(what is no file is refused without waiting for it) {
   CAF_REQUIRE_EQUAL(::mkfifo((dir / "fifo").c_str(), 0600), 0);
   for (auto name : {"fifo", "."}) {
     auto path = dir.write("disk", serialize({1, {{name, 0, 0, false}}, 4}));
-    CAF_CHECK(has(refusal(path), "neither a regular file nor a block device"));
+    CAF_CHECK(has(refusal(path), "neither a file nor a block device"));
   }
   auto path = dir.write("disk", serialize({1, {{"missing", 0, 0, false}}, 4}));
   CAF_CHECK(has(refusal(path), "component 0 \"missing\": can't be opened: No such file"));

@@ -81,12 +81,12 @@ CAF_TEST(what takes no room is told) {
   CAF_CHECK_EQUAL(image->extent_at(63).bytes, std::uint64_t{1});
 }
 
-CAF_TEST(an image without blocks is an empty disk) {
-  memory_file file{sparse_head(4096, 0, 1) + sparse_chunk(raw_chunk, 0)};
+CAF_TEST(chunks without blocks stand for nothing) {
+  memory_file file{sparse_head(4, 1, 3) + sparse_chunk(raw_chunk, 0)
+                   + sparse_chunk(raw_chunk, 1, "data") + sparse_chunk(dont_care_chunk, 0)};
   auto image = sparse_image::open(file.fd());
   CAF_REQUIRE(image);
-  CAF_CHECK_EQUAL(image->size_bytes(), std::uint64_t{0});
-  CAF_CHECK_EQUAL(read(*image, 0, 0), "");
+  CAF_CHECK_EQUAL(read(*image, 4, 0), "data");
 }
 
 CAF_TEST(longer headers are passed over) {
@@ -100,17 +100,10 @@ CAF_TEST(longer headers are passed over) {
 }
 
 CAF_TEST(a header that is none is refused) {
+  // All that a header can have is in io.disk.sparse_header.
   CAF_CHECK(has(refusal(""), "does not begin with"));
-  CAF_CHECK(has(refusal("\x3a\xff\x26\xed"), "no whole header"));
-  CAF_CHECK(has(refusal(small_sparse_image().substr(0, 27)), "no whole header"));
-  auto other_version = small_sparse_image();
-  other_version[4] = 2;
-  CAF_CHECK(has(refusal(other_version), "has version 2"));
-  CAF_CHECK(has(refusal(sparse_head(0, 0, 0)), "blocks of 0 bytes"));
-  CAF_CHECK(has(refusal(sparse_head(6, 0, 0)), "multiple of 4"));
-  auto short_chunks = small_sparse_image();
-  short_chunks[10] = 8;
-  CAF_CHECK(has(refusal(short_chunks), "12 are the least"));
+  CAF_CHECK(has(refusal(small_sparse_image().substr(0, 27)), "ends within its header"));
+  CAF_CHECK(has(refusal(sparse_head(6, 1, 0)), "multiples of 4"));
 }
 
 CAF_TEST(chunks that the file has not are refused) {
@@ -148,12 +141,11 @@ CAF_TEST(a count of chunks takes no memory before it is found too large) {
   CAF_CHECK(has(refusal(sparse_head(4, 1, 0xffffffff)), "at most 1048576"));
 }
 
-CAF_TEST(the largest disk that a header can say is read) {
-  memory_file file{sparse_head(0xfffffffc, 0xffffffff, 1)
-                   + sparse_chunk(dont_care_chunk, 0xffffffff)};
+CAF_TEST(the largest disk is read) {
+  memory_file file{sparse_head(4096, 1u << 29, 1) + sparse_chunk(dont_care_chunk, 1u << 29)};
   auto image = sparse_image::open(file.fd());
   CAF_REQUIRE(image);
-  CAF_CHECK_EQUAL(image->size_bytes(), std::uint64_t{0xfffffffc} * 0xffffffff);
+  CAF_CHECK_EQUAL(image->size_bytes(), std::uint64_t{1} << 41);
   CAF_CHECK_EQUAL(read(*image, 2, image->size_bytes() - 2), std::string(2, '\0'));
 }
 
@@ -165,9 +157,9 @@ CAF_TEST(a file that shrinks later is an error) {
   CAF_CHECK_EQUAL(read(*image, 8, 0), "failed with " + std::to_string(EIO));
 }
 
-CAF_TEST(what is no file is refused as the host has it) {
+CAF_TEST(what is no file is refused) {
   io::unique_fd directory{::open("/", O_RDONLY | O_CLOEXEC)};
   auto image = sparse_image::open(directory.get());
   CAF_REQUIRE(!image);
-  CAF_CHECK_EQUAL(image.why().code, EINVAL);
+  CAF_CHECK_EQUAL(image.why().what, "sparse image: is neither a file nor a block device");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "crosvisor/io/vmm/image_header.hpp"
+#include "crosvisor/io/disk/image_header.hpp"
 
 #include "crosvisor/io/unique_fd.hpp"
 
@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #undef CAF_SUITE
-#define CAF_SUITE io.vmm.image_header
+#define CAF_SUITE io.disk.image_header
 
 using namespace crosvisor;
 using namespace crosvisor::io;

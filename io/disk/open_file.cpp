@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/disk/open_file.hpp"
+
+#include <fcntl.h>
+
+namespace crosvisor::io {
+
+bool reads(int flags) noexcept {
+  return (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_WRONLY;
+}
+
+bool writes(int flags) noexcept {
+  return (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+std::optional<std::string> access_problem(int flags, bool written) {
+  if (!reads(flags))
+    return "is not open for reading";
+  if (written && !writes(flags))
+    return "is not open for writing";
+  // Linux appends whatever the offset of pwrite says.
+  if (written && (flags & O_APPEND) != 0)
+    return "is open for appending";
+  return std::nullopt;
+}
+
+file_identity identity_of(const struct stat& is) noexcept {
+  return S_ISBLK(is.st_mode) ? file_identity{is.st_rdev, 0} : file_identity{is.st_dev, is.st_ino};
+}
+
+result<unique_fd> open_read_only(int fd) {
+  auto path = "/proc/self/fd/" + std::to_string(fd);
+  unique_fd own{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+  if (!own)
+    return last_failure("can't be opened for reading alone");
+  return own;
+}
+
+} // namespace crosvisor::io
