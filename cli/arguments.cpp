@@ -17,7 +17,8 @@ namespace crosvisor::cli {
 namespace {
 
 constexpr const char* program_footer = R"(
-CROSVISOR_CROSVM, CROSVISOR_QEMU and CROSVISOR_VSOCK name programs by absolute path.
+CROSVISOR_CROSVM, CROSVISOR_QEMU and CROSVISOR_VSOCK name programs by absolute path,
+CROSVISOR_NBDKIT_PLUGIN nbdkit's plugin for disks of partitions.
 CROSVISOR_RUNTIME_DIR and CROSVISOR_STATE_DIR say where files go; without them to
 /run/crosvisor and /var/lib/crosvisor for root, $XDG_RUNTIME_DIR/crosvisor and
 $XDG_STATE_HOME/crosvisor or ~/.local/state/crosvisor for others.

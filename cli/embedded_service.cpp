@@ -34,6 +34,7 @@ io::linux_backend_options backend_options(const embedded_service_options& option
   result.crosvm_path = options.crosvm;
   result.qemu_path = options.qemu;
   result.vsock_device_path = options.vsock_device;
+  result.disk_plugin_path = options.disk_plugin;
   return result;
 }
 

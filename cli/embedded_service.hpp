@@ -25,6 +25,7 @@ struct embedded_service_options {
   std::string qemu;
   /// The vsock device's program; empty: searched for.
   std::string vsock_device;
+  std::string disk_plugin;
 };
 
 /// A service, its actor system and its backend. Several processes may each have one over the same

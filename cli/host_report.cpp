@@ -125,6 +125,7 @@ std::string report_table(const host_report& report, const term& paint) {
   const auto& host = report.host;
   auto text = line("KVM", host.kvm, paint) + line("vhost-vsock", host.vhost_vsock, paint)
               + line("vsock device", host.vsock_device, paint) + port_lines(host, paint)
+              + line("disk server", host.disk_server, paint)
               + line("protected VMs", host.protected_vms, paint);
   for (const auto& vmm : host.vmms)
     text += vmm_lines(vmm, paint);
@@ -143,6 +144,7 @@ std::string report_json(const host_report& report) {
               {"kvm", capability_json(host.kvm)},
               {"vhost_vsock", capability_json(host.vhost_vsock)},
               {"vsock_device", capability_json(host.vsock_device)},
+              {"disk_server", capability_json(host.disk_server)},
               {"vsock_ports", ports_json(host)},
               {"protected_vms", capability_json(host.protected_vms)},
               {"vmms", vmms},

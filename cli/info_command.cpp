@@ -35,6 +35,7 @@ host_info probe(const environment& variables, const capability& state_dir) {
   options.crosvm = variables("CROSVISOR_CROSVM").value_or("");
   options.qemu = variables("CROSVISOR_QEMU").value_or("");
   options.vsock_program = variables("CROSVISOR_VSOCK").value_or("");
+  options.disk_plugin = variables("CROSVISOR_NBDKIT_PLUGIN").value_or("");
   if (state_dir.available && is_directory(state_dir.detail))
     options.cache_dir = state_dir.detail;
   return io::probe_host(options);

@@ -33,9 +33,9 @@ outcome<std::unique_ptr<embedded_service>> start_service(const environment& vari
   auto where = find_directories(variables, ::geteuid());
   if (!where)
     return early_end{usage, where.why().what};
-  auto service = embedded_service::start({*where, variables("CROSVISOR_CROSVM").value_or(""),
-                                          variables("CROSVISOR_QEMU").value_or(""),
-                                          variables("CROSVISOR_VSOCK").value_or("")});
+  auto service = embedded_service::start(
+    {*where, variables("CROSVISOR_CROSVM").value_or(""), variables("CROSVISOR_QEMU").value_or(""),
+     variables("CROSVISOR_VSOCK").value_or(""), variables("CROSVISOR_NBDKIT_PLUGIN").value_or("")});
   if (!service)
     return early_end{infrastructure, service.why().what};
   return std::move(*service);

@@ -118,8 +118,8 @@ result<pid_t> fork_and_exec(const child_command& command) {
     argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   child_initializer init;
-  init.plan = {::getpid(), command.stdout_fd, command.stderr_fd, command.inherited,
-               report_out.get()};
+  init.plan = {::getpid(),        command.stdin_fd,  command.stdout_fd,
+               command.stderr_fd, command.inherited, report_out.get()};
   init.program = command.program.c_str();
   init.argv = argv.data();
   auto pid = launch(init);

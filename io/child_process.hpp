@@ -24,9 +24,11 @@ struct child_command {
   /// Descriptors that the child gets under the same numbers, each above 2; CLOEXEC is cleared in
   /// the child alone. It gets no others.
   std::vector<int> inherited;
-  /// Where its standard output and standard error go; -1: /dev/null. Standard input is /dev/null.
+  /// Where its standard output and standard error go, and where its standard input comes from; -1:
+  /// /dev/null.
   int stdout_fd = -1;
   int stderr_fd = -1;
+  int stdin_fd = -1;
 };
 
 /// How a process ended: exit_kind::code or signal with its value, or vanished.

@@ -27,10 +27,11 @@ bool place_standard_streams(const child_plan& plan) noexcept {
   if (null < 0)
     return false;
   null = above_standard_streams(null);
+  auto in = plan.stdin_fd < 0 ? null : above_standard_streams(plan.stdin_fd);
   auto out = plan.stdout_fd < 0 ? null : above_standard_streams(plan.stdout_fd);
   auto err = plan.stderr_fd < 0 ? null : above_standard_streams(plan.stderr_fd);
   // dup2 leaves the copies open over exec.
-  return null >= 0 && out >= 0 && err >= 0 && ::dup2(null, STDIN_FILENO) >= 0
+  return null >= 0 && in >= 0 && out >= 0 && err >= 0 && ::dup2(in, STDIN_FILENO) >= 0
          && ::dup2(out, STDOUT_FILENO) >= 0 && ::dup2(err, STDERR_FILENO) >= 0;
 }
 

@@ -12,6 +12,7 @@ namespace crosvisor::io {
 /// What the child is to become; plain data, made ready before the fork.
 struct child_plan {
   pid_t parent = 0;               ///< Who has to be there still.
+  int stdin_fd = -1;              ///< -1: /dev/null.
   int stdout_fd = -1;             ///< -1: /dev/null.
   int stderr_fd = -1;             ///< -1: /dev/null.
   std::span<const int> inherited; ///< Kept open over exec, each above 2.

@@ -43,6 +43,7 @@ host_info probe(const linux_backend_options& options) {
   probe.crosvm = options.crosvm_path;
   probe.qemu = options.qemu_path;
   probe.vsock_program = options.vsock_device_path;
+  probe.disk_plugin = options.disk_plugin_path;
   probe.cache_dir = options.state_dir;
   return probe_host(probe);
 }
@@ -58,6 +59,13 @@ vmm_drivers make_drivers(const host_info& host) {
   if (auto* qemu = host.find(vmm_kind::qemu); usable(qemu))
     drivers.qemu = make_qemu_driver(*qemu);
   return drivers;
+}
+
+disk_server_programs disk_server(const host_info& host) {
+  if (!host.disk_server.available)
+    return {};
+  auto found = find_disk_server(host.disk_server.detail, host_probe_options{}.program_dirs);
+  return found ? *found : disk_server_programs{};
 }
 
 result<std::shared_ptr<event_loop>> make_guest_loop() {
@@ -89,6 +97,7 @@ result<backend> make_linux_backend(const linux_backend_options& options) {
   vmm_launcher_options launching;
   launching.door = door;
   launching.vsock_program = made.host.vsock_device.available ? made.host.vsock_device.detail : "";
+  launching.disk_server = disk_server(made.host);
   launching.runtime_root = options.runtime_root;
   launching.state_dir = options.state_dir;
   launching.logs = options.logs;

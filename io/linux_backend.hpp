@@ -22,6 +22,8 @@ struct linux_backend_options {
   std::string qemu_path;
   /// The program of the vsock device; empty: searched for.
   std::string vsock_device_path;
+  /// nbdkit's plugin for composite disks; empty: searched for.
+  std::string disk_plugin_path;
   /// Of each of a VM's three logs.
   log_bounds logs;
   /// How many dead VMs' logs are kept; older ones are removed.

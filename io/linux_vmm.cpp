@@ -17,10 +17,6 @@ namespace {
 
 constexpr char not_running[] = "the VMM doesn't run";
 
-/// How long a device may outlive its VMM, since it flushes what it has for half a second; and a VMM
-/// the connection to its device, which it closes when it ends.
-constexpr std::chrono::seconds device_end_bound{2};
-
 } // namespace
 
 linux_vmm::linux_vmm(linux_vmm_host& host, vmm_callbacks callbacks)
@@ -138,7 +134,7 @@ void linux_vmm::connect(const vmm_driver& driver, control_endpoint endpoint,
     channel_ = std::move(made);
   }
   connected_ = true;
-  tell_device_problem();
+  watch_companions();
   if (status_.kind != exit_kind::none)
     conclude();
 }
@@ -149,41 +145,11 @@ void linux_vmm::exited(exit_status status) {
     conclude(); // Otherwise once the channel is there to read what was said.
 }
 
-void linux_vmm::device_exited(exit_status status) {
-  device_runs_ = false;
-  if (auto after = std::exchange(after_device_, nullptr))
-    return after();
-  auto problem =
-    "its vsock device ended: " + to_string(vmm_exit{status.kind, status.value, {}, {}});
-  // By itself it ends with its VMM's connection alone: the VMM is about to end.
-  if (status.kind == exit_kind::code && status.value == 0)
-    return await_vmm_end(std::move(problem));
-  device_problem_ = std::move(problem);
-  if (connected_)
-    tell_device_problem();
-}
-
-void linux_vmm::await_vmm_end(std::string problem) {
-  arm_device_deadline([problem = std::move(problem)](linux_vmm& self) {
-    self.device_problem_ = problem;
-    if (self.connected_)
-      self.tell_device_problem();
+void linux_vmm::watch_companions() {
+  companions_->watch([weak = weak_from_this()](std::string what) {
+    if (auto self = weak.lock(); self && self->status_.kind == exit_kind::none)
+      self->callbacks_.on_fault(std::move(what));
   });
-}
-
-void linux_vmm::arm_device_deadline(std::function<void(linux_vmm&)> late) {
-  device_deadline_ = std::make_unique<boost::asio::steady_timer>(host_.loop.context());
-  device_deadline_->expires_after(device_end_bound);
-  device_deadline_->async_wait(
-    [self = shared_from_this(), late = std::move(late)](const boost::system::error_code& why) {
-      if (!why)
-        late(*self);
-    });
-}
-
-void linux_vmm::tell_device_problem() {
-  if (!device_problem_.empty() && status_.kind == exit_kind::none)
-    callbacks_.on_fault(device_problem_);
 }
 
 void linux_vmm::conclude() {
@@ -196,23 +162,14 @@ void linux_vmm::conclude() {
   finish_log(console_);
   finish_log(log_);
   finish_log(failures_, &failure_text_);
-  conclude_device();
+  conclude_companions();
 }
 
-/// The VMM's own log is the device's too, and ends with it.
-void linux_vmm::conclude_device() {
-  auto self = shared_from_this();
-  auto last = [self] {
-    self->device_deadline_ = nullptr;
+/// The VMM's own log is that of its companions too, and ends with them.
+void linux_vmm::conclude_companions() {
+  companions_->conclude([self = shared_from_this()] {
     self->finish_log(self->vmm_log_, &self->last_words_);
     self->part_done();
-  };
-  if (!device_runs_)
-    return last();
-  after_device_ = last;
-  arm_device_deadline([](linux_vmm& late) {
-    if (late.device_)
-      late.device_->kill();
   });
 }
 
@@ -250,6 +207,7 @@ void linux_vmm::report() {
     child_ = nullptr;
     channel_ = nullptr;
     device_ = nullptr;
+    companions_ = nullptr;
     released = std::move(released_);
   }
   host_.starters.post(

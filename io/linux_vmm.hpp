@@ -9,9 +9,8 @@
 #include "crosvisor/io/log/console_log.hpp"
 #include "crosvisor/io/log/log_store.hpp"
 #include "crosvisor/io/runtime_dir.hpp"
+#include "crosvisor/io/vmm/companions.hpp"
 #include "crosvisor/io/vmm/vmm_driver.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -61,6 +60,7 @@ private:
   result<void> make_logs(const launch_request& request, vmm_resources& made);
   result<void> make_vsock(const launch_request& request, vmm_resources& made);
   void start_vsock(vmm_resources& made);
+  result<void> make_disk_servers(const vmm_driver& driver, vmm_resources& made);
   launch_result start(const vmm_driver& driver, vmm_resources& made);
   void take(const vmm_driver& driver, vmm_resources& made);
   void fail(launch_error why, const std::string& log_name);
@@ -68,12 +68,9 @@ private:
   // On the loop's thread.
   void connect(const vmm_driver& driver, control_endpoint endpoint, const vm_description& vm);
   void exited(exit_status status);
-  void device_exited(exit_status status);
-  void tell_device_problem();
-  void await_vmm_end(std::string problem);
-  void arm_device_deadline(std::function<void(linux_vmm&)> late);
+  void watch_companions();
   void conclude();
-  void conclude_device();
+  void conclude_companions();
   void finish_log(std::shared_ptr<console_log>& log, std::string* tail = nullptr);
   void part_done();
   void report();
@@ -92,6 +89,7 @@ private:
   std::shared_ptr<child_process> child_;
   std::shared_ptr<vmm_channel> channel_;
   std::unique_ptr<vsock_device> device_;
+  std::unique_ptr<companions> companions_;
   vm_cid kernel_cid_ = no_cid; // Where the kernel has its vsock.
   std::unique_ptr<runtime_dir> dir_;
   std::function<void()> released_; // Asked for before the end.
@@ -102,10 +100,6 @@ private:
   std::shared_ptr<console_log> vmm_log_;
   std::shared_ptr<console_log> failures_;
   std::string log_name_;
-  bool device_runs_ = false;
-  std::string device_problem_;         // Why it does not run, where the VMM does.
-  std::function<void()> after_device_; // What waits for the device's end.
-  std::unique_ptr<boost::asio::steady_timer> device_deadline_;
   exit_status status_;
   vmm_exit exit_;
   std::string last_words_;

@@ -53,6 +53,7 @@ struct linux_vmm_host {
                  std::shared_ptr<runtime_root> runtime, std::unique_ptr<log_store> store)
       : bounds(options.logs),
         vsock_program(options.vsock_program),
+        disk_server(options.disk_server),
         door(options.door),
         drivers(std::move(both)),
         root(std::move(runtime)),
@@ -66,6 +67,7 @@ struct linux_vmm_host {
 
   const log_bounds bounds;
   const std::string vsock_program;        // Empty: VMs have the kernel's vsock or none.
+  const disk_server_programs disk_server; // Empty: there is none.
   const std::shared_ptr<guest_door> door; // Null: what guests open is closed.
   const vmm_drivers drivers;
   const std::shared_ptr<runtime_root> root;

@@ -22,6 +22,8 @@ struct vmm_resources {
   std::shared_ptr<console_log> vmm_log;
   std::shared_ptr<console_log> failures;
   std::unique_ptr<vsock_device> device;
+  std::unique_ptr<companions> beside;
+  std::vector<unique_fd> disk_ends; // The VMM's, of its connections to disk servers.
   control_endpoint endpoint;
   vm_description vm;
   std::shared_ptr<child_process> child;
@@ -56,6 +58,9 @@ void linux_vmm::launch(launch_request request) {
     if (request.files)
       request.files->clear(); // The VMM has its own; ours would keep files locked.
     request.vsock = nullptr;
+    request.disks = nullptr; // The same with these.
+    if (failed && made.beside)
+      made.beside->stop();
     if (!failed)
       return take(*host_.driver(request.choice.vmm), made);
   } // All that was made has gone before anybody is told.
@@ -74,7 +79,7 @@ linux_vmm::launch_result linux_vmm::try_launch(launch_request& request, vmm_reso
   };
   if (auto fit = check_vm_files(request.config, *request.files, request.choice.vmm); !fit)
     return bad(fit.why());
-  auto files = describe_vm_files(request.config, *request.files);
+  auto files = describe_vm_files(request.config, *request.files, request.disks.get());
   if (!files)
     return bad(files.why());
   made.files = std::move(*files);
@@ -102,7 +107,10 @@ linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_
     return refused(done.why());
   if (auto done = make_vsock(request, made); !done)
     return refused(done.why());
-  auto endpoint = host_.driver(request.choice.vmm)->make_endpoint(*made.dir);
+  auto& driver = *host_.driver(request.choice.vmm);
+  if (auto done = make_disk_servers(driver, made); !done)
+    return refused(done.why());
+  auto endpoint = driver.make_endpoint(*made.dir);
   if (!endpoint)
     return refused(endpoint.why());
   made.endpoint = std::move(*endpoint);
@@ -131,6 +139,29 @@ result<void> linux_vmm::make_vsock(const launch_request& request, vmm_resources&
   made.device = std::move(*device);
   if (host_.door)
     host_.door->add(made.device->channel());
+  return {};
+}
+
+/// Before the VMM, which speaks to them before anything else.
+result<void> linux_vmm::make_disk_servers(const vmm_driver& driver, vmm_resources& made) {
+  made.beside = std::make_unique<companions>(host_.loop);
+  if (driver.reads_composite_disks())
+    return {};
+  for (auto& disk : made.vm.disks) {
+    if (!disk.composite)
+      continue;
+    if (!host_.disk_server)
+      return failure{ENOENT, "disks of partitions need nbdkit and its plugin, which are not there"};
+    auto connection = make_disk_connection();
+    if (!connection)
+      return connection.why();
+    auto command = disk_server_command(host_.disk_server, disk, connection->server.get(),
+                                       made.vmm_log->writer());
+    if (auto done = made.beside->start("disk server", command); !done)
+      return failure{done.why().code, "disk server: " + done.why().what};
+    disk.server = connection->vmm.get();
+    made.disk_ends.push_back(std::move(connection->vmm));
+  }
   return {};
 }
 
@@ -187,18 +218,16 @@ linux_vmm::launch_result linux_vmm::start(const vmm_driver& driver, vmm_resource
 void linux_vmm::start_vsock(vmm_resources& made) {
   if (!made.device)
     return;
-  device_runs_ = true; // Before it can be said to have ended.
-  auto started = made.device->start(
-    host_.loop, {host_.vsock_program, made.vm.cid, made.vmm_log->writer(),
-                 [self = shared_from_this()](exit_status s) { self->device_exited(s); }});
-  if (started)
-    return;
-  device_runs_ = false;
-  device_problem_ = "its vsock device: " + started.why().what;
+  auto command = made.device->command(host_.vsock_program, made.vm.cid, made.vmm_log->writer());
+  auto started = made.beside->start("vsock device", command);
+  made.device->close_ends();
+  if (!started)
+    made.beside->add_problem("its vsock device: " + started.why().what);
 }
 
 void linux_vmm::take(const vmm_driver& driver, vmm_resources& made) {
   made.endpoint.vmm.reset();
+  made.disk_ends.clear();
   made.console->close_writer();
   made.log->close_writer();
   made.vmm_log->close_writer();
@@ -213,6 +242,7 @@ void linux_vmm::take(const vmm_driver& driver, vmm_resources& made) {
     phase_ = phase::running;
     dir_ = std::move(made.dir);
     device_ = std::move(made.device);
+    companions_ = std::move(made.beside);
     kernel_cid_ = made.vm.vsock >= 0 ? made.vm.cid : no_cid;
     child_ = std::move(made.child);
     if (wanted_signal_ != 0)

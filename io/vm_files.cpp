@@ -150,6 +150,19 @@ result<int> read_only(int fd, const file_ref& file, std::vector<unique_fd>& reop
   return reopened.back().get();
 }
 
+result<described_disk> describe_built(const disk_config& disk, std::size_t number,
+                                      const built_disks* built) {
+  auto found = built == nullptr ? built_disks::const_iterator{} : built->find(number);
+  if (built == nullptr || found == built->end())
+    return failure{0, "disks[" + std::to_string(number) + "]: its partitions came without a disk"};
+  const auto& made = found->second;
+  described_disk described{made.descriptor.get(), false, image_format::raw, disk.writable};
+  described.composite = true;
+  described.components = made.components;
+  described.sparse = made.sparse;
+  return described;
+}
+
 bool is_block_device(int fd) {
   struct stat is;
   return ::fstat(fd, &is) == 0 && S_ISBLK(is.st_mode);
@@ -174,8 +187,8 @@ result<void> check_vm_files(const vm_config& config, const descriptor_set& files
   return check.check(config.log, "log", use::output);
 }
 
-result<vm_file_descriptors> describe_vm_files(const vm_config& config,
-                                              const descriptor_set& files) {
+result<vm_file_descriptors> describe_vm_files(const vm_config& config, const descriptor_set& files,
+                                              const built_disks* built) {
   vm_file_descriptors described;
   for (auto [file, fd] : {std::pair{&config.kernel, &described.kernel},
                           {&config.initrd, &described.initrd},
@@ -189,15 +202,18 @@ result<vm_file_descriptors> describe_vm_files(const vm_config& config,
   }
   for (auto& disk : config.disks) {
     if (!disk.partitions.empty()) {
-      // Of partitions: what it is served as comes from launch_request::disks.
-      described.disks.push_back({-1, false, image_format::raw, disk.writable});
+      auto made = describe_built(disk, described.disks.size(), built);
+      if (!made)
+        return made.why();
+      described.disks.push_back(std::move(*made));
       continue;
     }
     auto given = files.get(disk.image.index);
     auto fd = disk.writable ? result<int>{given} : read_only(given, disk.image, described.reopened);
     if (!fd)
       return fd.why();
-    described.disks.push_back({*fd, is_block_device(*fd), disk.format, disk.writable});
+    described_disk plain{*fd, is_block_device(*fd), disk.format, disk.writable};
+    described.disks.push_back(std::move(plain));
   }
   return described;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/io/descriptor_set.hpp"
+#include "crosvisor/io/image_builder.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/vmm/vm_description.hpp"
 #include "crosvisor/messages/vm_config.hpp"
@@ -23,14 +24,15 @@ struct vm_file_descriptors {
   int kernel = -1;
   int initrd = -1;
   int bootloader = -1;
-  std::vector<described_disk> disks;
+  std::vector<described_disk> disks; ///< Those of partitions without a disk server.
   /// Owns those that had to be opened anew; the rest is the descriptor_set's.
   std::vector<unique_fd> reopened;
 };
 
-/// Of files that check_vm_files() found fit; a disk of partitions has no descriptor yet, it is made
-/// from launch_request::disks. What the guest may not write, the VMM can't: a
+/// Of files that check_vm_files() found fit, and disks that were built from those with partitions;
+/// null: none. What the guest may not write, the VMM can't: a
 /// descriptor that is open for writing too is opened once more for reading alone.
-result<vm_file_descriptors> describe_vm_files(const vm_config& config, const descriptor_set& files);
+result<vm_file_descriptors> describe_vm_files(const vm_config& config, const descriptor_set& files,
+                                              const built_disks* built = nullptr);
 
 } // namespace crosvisor::io

@@ -15,12 +15,24 @@ std::string why_not(const vmm_info* vmm, vmm_kind kind) {
   return vmm == nullptr ? to_string(kind) + " is unknown to this host" : vmm->usable.detail;
 }
 
+/// An app's disks become such.
+bool has_partitions(const vm_config& config) {
+  return config.app || std::any_of(config.disks.begin(), config.disks.end(), [](const auto& disk) {
+           return !disk.partitions.empty();
+         });
+}
+
 /// crosvm has no emulation: it is no choice without KVM, nor when TCG is asked for.
 std::variant<vmm_choice, refusal> choose_crosvm(const vm_config& config, const host_info& host) {
   if (config.accel == accel_kind::tcg)
     return refusal{true, "accel: crosvm has no tcg; use vmm \"qemu\" or accel \"kvm\""};
-  if (const auto* crosvm = host.find(vmm_kind::crosvm); !usable(crosvm))
+  const auto* crosvm = host.find(vmm_kind::crosvm);
+  if (!usable(crosvm))
     return refusal{false, "vmm: " + why_not(crosvm, vmm_kind::crosvm)};
+  if (has_partitions(config) && !crosvm->has("composite-disk"))
+    return refusal{false, "disks: " + crosvm->path
+                            + " can't have disks of partitions; build crosvm with the features "
+                              "composite-disk and android-sparse, or use vmm \"qemu\""};
   if (!host.kvm.available)
     return refusal{false, "vmm: crosvm needs KVM: " + host.kvm.detail};
   return vmm_choice{vmm_kind::crosvm, accel_kind::kvm, host.nested};
@@ -31,6 +43,9 @@ std::variant<vmm_choice, refusal> choose_qemu(const vm_config& config, const hos
     return refusal{true, "protected: QEMU can't run protected VMs; never started unprotected"};
   if (const auto* qemu = host.find(vmm_kind::qemu); !usable(qemu))
     return refusal{false, "vmm: " + why_not(qemu, vmm_kind::qemu)};
+  if (has_partitions(config) && !host.disk_server.available)
+    return refusal{false,
+                   "disks: QEMU has no server for disks of partitions: " + host.disk_server.detail};
   if (config.accel == accel_kind::kvm && !host.kvm.available)
     return refusal{false, "accel: no KVM: " + host.kvm.detail};
   if (config.accel == accel_kind::tcg || !host.kvm.available)

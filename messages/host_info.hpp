@@ -47,6 +47,9 @@ struct host_info {
   /// crosvisor-vsock, which gives guests vsock where the kernel has none for them, can be run;
   /// `detail` is then its path.
   capability vsock_device;
+  /// nbdkit and its plugin `composite`, without which QEMU can have no disks of partitions;
+  /// `detail` is then the plugin's path.
+  capability disk_server;
   /// The host ports that guests may connect to.
   std::vector<vsock_port> vsock_ports;
   capability protected_vms;
@@ -77,8 +80,8 @@ struct refusal {
 };
 
 /// Chooses for `config` from what `host` has: crosvm where it works, else QEMU; KVM where it works,
-/// else TCG. What `config` states is kept or refused, never replaced; `protected` and
-/// `guest_protocol` are refused where the host can't give them.
+/// else TCG. What `config` states is kept or refused, never replaced; `protected`, `guest_protocol`
+/// and disks of partitions are refused where the host can't give them.
 std::variant<vmm_choice, refusal> choose_vmm(const vm_config& config, const host_info& host);
 
 template <class Inspector>
@@ -103,8 +106,8 @@ auto inspect(Inspector& f, vsock_port& x) {
 
 template <class Inspector>
 auto inspect(Inspector& f, host_info& x) {
-  return f(x.kvm, x.vhost_vsock, x.vsock_device, x.vsock_ports, x.protected_vms, x.vmms, x.nested,
-           x.memory_mib, x.cpus);
+  return f(x.kvm, x.vhost_vsock, x.vsock_device, x.disk_server, x.vsock_ports, x.protected_vms,
+           x.vmms, x.nested, x.memory_mib, x.cpus);
 }
 
 } // namespace crosvisor

@@ -14,15 +14,13 @@ bool beyond_files(std::uint64_t offset, std::size_t size) {
   return offset > last || size > last - offset;
 }
 
-} // namespace
-
-result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size) {
-  if (beyond_files(offset, size))
-    return std::string{};
-  std::string bytes(size, '\0');
+/// How many bytes were read; fewer only where there are no more.
+result<std::size_t> read_some_at(int fd, std::uint64_t offset, std::span<char> to) {
+  if (beyond_files(offset, to.size()))
+    return std::size_t{0};
   std::size_t have = 0;
-  while (have < size) {
-    auto n = ::pread(fd, bytes.data() + have, size - have, static_cast<off_t>(offset + have));
+  while (have < to.size()) {
+    auto n = ::pread(fd, to.data() + have, to.size() - have, static_cast<off_t>(offset + have));
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
@@ -31,8 +29,27 @@ result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size) {
       break;
     have += static_cast<std::size_t>(n);
   }
-  bytes.resize(have);
+  return have;
+}
+
+} // namespace
+
+result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size) {
+  std::string bytes(size, '\0');
+  auto have = read_some_at(fd, offset, bytes);
+  if (!have)
+    return have.why();
+  bytes.resize(*have);
   return bytes;
+}
+
+result<void> read_all_at(int fd, std::uint64_t offset, std::span<char> to) {
+  auto have = read_some_at(fd, offset, to);
+  if (!have)
+    return have.why();
+  if (*have < to.size())
+    return failure{EIO, "can't be read: the file ends at " + std::to_string(offset + *have)};
+  return {};
 }
 
 result<void> write_at(int fd, std::uint64_t offset, std::string_view bytes) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,9 @@ using byte_source = std::function<result<std::string>(std::uint64_t offset, std:
 
 /// Those of a file or block device. Blocks as long as reading does.
 result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size);
+
+/// Fills `to`, or fails: with EIO where the file has ended. Blocks as long as reading does.
+result<void> read_all_at(int fd, std::uint64_t offset, std::span<char> to);
 
 /// All of `bytes`, or why not. Blocks as long as writing does.
 result<void> write_at(int fd, std::uint64_t offset, std::string_view bytes);

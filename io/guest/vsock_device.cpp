@@ -1,46 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/guest/vsock_device.hpp"
 
-#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/host/installed_file.hpp"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <climits>
-#include <csignal>
 #include <utility>
-#include <vector>
 
 namespace crosvisor::io {
 
 namespace {
-
-constexpr auto program_name = "crosvisor-vsock";
 
 result<std::pair<unique_fd, unique_fd>> make_vhost_user_pair() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return last_failure("vhost-user connection");
   return std::pair{unique_fd{ends[0]}, unique_fd{ends[1]}};
-}
-
-child_command command(const vsock_device_options& options, int vmm, int service) {
-  return {options.program,
-          {options.program, "--cid", std::to_string(options.cid), "--vmm-fd", std::to_string(vmm),
-           "--service-fd", std::to_string(service)},
-          {vmm, service},
-          options.log,
-          options.log};
-}
-
-/// The folder of this process's program; empty when it is unknown.
-std::string own_folder() {
-  char path[PATH_MAX];
-  auto length = ::readlink("/proc/self/exe", path, sizeof(path));
-  if (length <= 0 || length == sizeof(path))
-    return {};
-  std::string whole(path, static_cast<std::size_t>(length));
-  return whole.substr(0, whole.rfind('/'));
 }
 
 } // namespace
@@ -69,38 +44,25 @@ vsock_device::~vsock_device() {
     channel_->close();
 }
 
-result<void> vsock_device::start(event_loop& loop, vsock_device_options options) {
-  auto child =
-    child_process::start(loop, command(options, device_end_.get(), device_channel_end_.get()),
-                         std::move(options.on_exit));
+child_command vsock_device::command(const std::string& program, vm_cid cid, int log) const {
+  auto vmm = device_end_.get();
+  auto service = device_channel_end_.get();
+  return {program,
+          {program, "--cid", std::to_string(cid), "--vmm-fd", std::to_string(vmm), "--service-fd",
+           std::to_string(service)},
+          {vmm, service},
+          log,
+          log};
+}
+
+void vsock_device::close_ends() {
   vmm_end_.reset();
   device_end_.reset();
   device_channel_end_.reset();
-  if (!child)
-    return child.why();
-  child_ = std::move(*child);
-  log::debug("vm {} started vsock device pid {}", options.cid, child_->pid());
-  return {};
-}
-
-void vsock_device::kill() {
-  if (child_)
-    child_->signal(SIGKILL);
 }
 
 result<std::string> find_vsock_device() {
-  std::string tried;
-  std::vector<std::string> folders{CROSVISOR_LIBEXECDIR};
-  if (auto own = own_folder(); !own.empty())
-    folders = {own, own + "/../libexec/crosvisor", CROSVISOR_LIBEXECDIR};
-  for (const auto& folder : folders) {
-    auto path = folder + '/' + program_name;
-    if (::access(path.c_str(), X_OK) == 0)
-      return path;
-    tried += (tried.empty() ? "" : " or ") + folder;
-  }
-  return failure{ENOENT, std::string{"no "} + program_name + " in " + tried
-                           + "; install it with crosvisor, or name its path"};
+  return find_installed_file("crosvisor-vsock", CROSVISOR_LIBEXECDIR, file_use::execute);
 }
 
 } // namespace crosvisor::io

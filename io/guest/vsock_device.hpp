@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One VM's crosvisor-vsock: a process, and the channel to it.
+// One VM's crosvisor-vsock: its sockets, how it is started, and the channel to it.
 #pragma once
 
 #include "crosvisor/io/child_process.hpp"
@@ -9,20 +9,12 @@
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/messages/fwd.hpp"
 
-#include <functional>
 #include <memory>
 #include <string>
 
 namespace crosvisor::io {
 
-struct vsock_device_options {
-  std::string program; ///< Absolute path of crosvisor-vsock.
-  vm_cid cid = no_cid;
-  int log = -1; ///< Where it complains; borrowed for the call.
-  child_process::exit_callback on_exit;
-};
-
-/// Letting go of it kills the process.
+/// Its process is one of the VMM's companions.
 class vsock_device {
 public:
   /// Its sockets, before there is a process: what the VMM says waits in them, so that the VMM need
@@ -35,15 +27,19 @@ public:
   ~vsock_device();
 
   /// The end of the vhost-user connection for the VMM to inherit. From the thread that made this,
-  /// like start(), which closes it: once the VMM has closed its own, the device ends.
+  /// like what follows.
   int vmm_end() const noexcept { return vmm_end_.get(); }
 
-  /// Starts the process, once the VMM runs; see child_process::start. On a thread that lives as
-  /// long as the process does.
-  result<void> start(event_loop& loop, vsock_device_options options);
+  /// How it is started, once the VMM runs.
+  /// @param program absolute path of crosvisor-vsock.
+  /// @param log where it complains; borrowed.
+  child_command command(const std::string& program, vm_cid cid, int log) const;
+
+  /// Closes what the VMM and the process have inherited: once the VMM has closed its own, the
+  /// device ends.
+  void close_ends();
 
   const std::shared_ptr<device_channel>& channel() const noexcept { return channel_; }
-  void kill();
 
 private:
   vsock_device() = default;
@@ -52,7 +48,6 @@ private:
   unique_fd device_end_;
   unique_fd device_channel_end_;
   std::shared_ptr<device_channel> channel_;
-  std::shared_ptr<child_process> child_;
 };
 
 /// Where crosvisor-vsock is: beside this process's own program, below the same prefix, or where it

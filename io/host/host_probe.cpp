@@ -6,6 +6,7 @@
 #include "crosvisor/io/host/probe_cache.hpp"
 #include "crosvisor/io/host/program_probe.hpp"
 #include "crosvisor/io/unique_fd.hpp"
+#include "crosvisor/io/vmm/disk_server.hpp"
 
 #include <fcntl.h>
 
@@ -127,6 +128,12 @@ capability probe_vsock_device(const std::string& given) {
   return {true, *path};
 }
 
+/// `detail` is the plugin's path where it is available.
+capability probe_disk_server(const host_probe_options& options) {
+  auto found = find_disk_server(options.disk_plugin, options.program_dirs);
+  return found ? capability{true, found->plugin} : capability{false, found.why().what};
+}
+
 /// A hypervisor tells x86 guests so by a processor flag (CPUID 1, ECX bit 31).
 bool is_virtual(const std::string& cpuinfo) {
   std::ifstream lines{cpuinfo};
@@ -152,6 +159,7 @@ host_info probe_host(const host_probe_options& options) {
   host.kvm = prober.kvm();
   host.vhost_vsock = probe_vsock(options.vsock_device);
   host.vsock_device = probe_vsock_device(options.vsock_program);
+  host.disk_server = probe_disk_server(options);
   host.protected_vms = probe_protected_vms(options.kvm_device);
   host.vmms.push_back(prober.crosvm());
   host.vmms.push_back(prober.qemu());

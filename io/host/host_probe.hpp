@@ -19,6 +19,8 @@ struct host_probe_options {
   std::string qemu;
   /// The program of the vsock device; empty: see find_vsock_device().
   std::string vsock_program;
+  /// nbdkit's plugin for composite disks; empty: see find_disk_server().
+  std::string disk_plugin;
   std::vector<std::string> program_dirs{"/usr/bin", "/usr/local/bin", "/usr/libexec/crosvisor"};
   /// An existing directory where what was found is kept until the host's next boot; empty: nowhere.
   std::string cache_dir;

@@ -20,8 +20,11 @@ inline std::string descriptor_path(int fd) {
 inline std::vector<int> all_descriptors(const vm_description& vm) {
   std::vector<int> all{vm.kernel,  vm.initrd, vm.bootloader, vm.console,     vm.log,
                        vm.control, vm.vsock,  vm.failures,   vm.vsock_device};
-  for (const auto& disk : vm.disks)
-    all.push_back(disk.fd);
+  for (const auto& disk : vm.disks) {
+    all.push_back(disk.server >= 0 ? disk.server : disk.fd);
+    if (disk.server < 0)
+      all.insert(all.end(), disk.components.begin(), disk.components.end());
+  }
   all.erase(std::remove(all.begin(), all.end(), -1), all.end());
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());

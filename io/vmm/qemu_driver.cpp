@@ -116,6 +116,16 @@ nlohmann::json format_node(const described_disk& disk, const std::string& name,
   return node;
 }
 
+/// A composite disk, by its server. Without a way to reconnect: when the server is gone, requests
+/// fail at once.
+nlohmann::json server_node(const described_disk& disk, const std::string& name) {
+  return {{"driver", "nbd"},
+          {"node-name", name},
+          {"server", {{"type", "fd"}, {"str", std::to_string(disk.server)}}},
+          {"read-only", !disk.writable},
+          {"discard", "unmap"}};
+}
+
 /// The guest is told of what goes wrong with the host's file, as crosvm does; QEMU's own way is to
 /// stop the guest when the host's disk is full.
 ///
@@ -124,10 +134,15 @@ nlohmann::json format_node(const described_disk& disk, const std::string& name,
 arguments disk_arguments(const described_disk& disk, std::size_t index) {
   auto name = "disk" + std::to_string(index);
   auto file = "file" + std::to_string(index);
-  auto argv = add_fd(disk.fd);
-  append(argv, {"-blockdev", file_node(disk, file).dump(), "-blockdev",
-                format_node(disk, name, file).dump(), "-device",
-                "virtio-blk-pci,drive=" + name + ",werror=report,rerror=report"});
+  arguments argv;
+  if (disk.server >= 0) {
+    append(argv, {"-blockdev", server_node(disk, name).dump()});
+  } else {
+    append(argv, add_fd(disk.fd));
+    append(argv, {"-blockdev", file_node(disk, file).dump(), "-blockdev",
+                  format_node(disk, name, file).dump()});
+  }
+  append(argv, {"-device", "virtio-blk-pci,drive=" + name + ",werror=report,rerror=report"});
   return argv;
 }
 
@@ -162,6 +177,8 @@ public:
   }
 
   bool takes_vsock_device() const override { return true; }
+
+  bool reads_composite_disks() const override { return false; }
 
   child_command command(const vm_description& vm) const override {
     arguments argv{qemu_.path};

@@ -11,11 +11,20 @@
 namespace crosvisor::io {
 
 struct described_disk {
-  int fd = -1; ///< O_RDWR where writable, else O_RDONLY.
+  /// O_RDWR where writable, else O_RDONLY; of a composite disk its description, O_RDONLY.
+  int fd = -1;
   /// A block device as against a regular file; QEMU wants to be told.
   bool block_device = false;
   image_format format = image_format::raw;
   bool writable = false;
+  /// Put together from partitions; see composite_disk.
+  bool composite = false;
+  std::vector<int> components =
+    {}; ///< What a composite disk names; whoever opens it must inherit them.
+  std::vector<int> sparse = {}; ///< Which of them hold Android sparse images.
+  /// The VMM's end of the connection to its disk server, for a VMM that reads no composite disks;
+  /// it then gets nothing else of the disk.
+  int server = -1;
 };
 
 /// All descriptors are this process's, borrowed, and reach the VMM under the same numbers; -1:

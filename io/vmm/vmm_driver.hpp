@@ -61,6 +61,10 @@ public:
   /// Whether this program takes a vsock device of another process's (vm_description::vsock_device).
   virtual bool takes_vsock_device() const = 0;
 
+  /// Whether it opens composite disks by itself; else it needs a disk server for each
+  /// (described_disk::server).
+  virtual bool reads_composite_disks() const = 0;
+
   /// A pure function: argv and the descriptors that it names. Standard output and error are left to
   /// the caller.
   virtual child_command command(const vm_description& vm) const = 0;

@@ -20,6 +20,7 @@ host_report sample() {
   report.host.kvm = {false, "/dev/kvm: No such file or directory"};
   report.host.vhost_vsock = {true, ""};
   report.host.vsock_device = {false, "crosvisor-vsock was not found"};
+  report.host.disk_server = {true, "/usr/lib/nbdkit/plugins/nbdkit-composite-plugin.so"};
   report.host.vsock_ports = {{3000, {true, "payload output"}}, {5000, {false, "busy"}}};
   report.host.protected_vms = {false, "needs crosvm on an ARM host with pKVM"};
   report.host.vmms = {
@@ -48,6 +49,7 @@ CAF_TEST(people see a table) {
                   "vsock device    no   crosvisor-vsock was not found\n"
                   "vsock port 3000 yes  payload output\n"
                   "vsock port 5000 no   busy\n"
+                  "disk server     yes  /usr/lib/nbdkit/plugins/nbdkit-composite-plugin.so\n"
                   "protected VMs   no   needs crosvm on an ARM host with pKVM\n"
                   "crosvm          no   not found in PATH; CROSVISOR_CROSVM may name it\n"
                   "qemu            yes  /usr/bin/qemu-system-x86_64, QEMU emulator version 7.2.22\n"
@@ -82,6 +84,10 @@ CAF_TEST(programs see JSON) {
   "vsock_device": {
     "available": false,
     "detail": "crosvisor-vsock was not found"
+  },
+  "disk_server": {
+    "available": true,
+    "detail": "/usr/lib/nbdkit/plugins/nbdkit-composite-plugin.so"
   },
   "vsock_ports": [
     {

@@ -31,6 +31,7 @@ struct launched_vms {
   std::shared_ptr<io::vmm_launcher> launcher;
   holdings idle; // With a launcher that has nothing to do.
   mailbox<launch_report> reports;
+  io::disk_server_programs disk_server; // Of launchers that are opened.
 
   void open(const std::string& script, const std::string& program = "/bin/bash",
             const std::string& vsock_program = "") {
@@ -38,6 +39,7 @@ struct launched_vms {
     options.runtime_root = dir / "run";
     options.state_dir = dir / "state";
     options.vsock_program = vsock_program;
+    options.disk_server = disk_server;
     io::vmm_drivers drivers;
     drivers.qemu = std::make_unique<script_driver>(script, program);
     auto made = io::make_linux_vmm_launcher(options, std::move(drivers));

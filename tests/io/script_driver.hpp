@@ -36,7 +36,7 @@ private:
 };
 
 /// The script has its files' descriptors in $KERNEL, $DISK0, $DISK1, …, $CONSOLE, $LOG, $CONTROL,
-/// $FAILURES and, where there is one, $VSOCK_DEVICE.
+/// $FAILURES and, where there is one, $VSOCK_DEVICE; a composite disk's is its server's.
 class script_driver final : public io::vmm_driver {
 public:
   explicit script_driver(std::string script, std::string program = "/bin/bash")
@@ -57,6 +57,7 @@ public:
   }
 
   bool takes_vsock_device() const override { return true; }
+  bool reads_composite_disks() const override { return false; }
 
   io::child_command command(const io::vm_description& vm) const override {
     io::child_command command{program_, {"bash", "-c"}, {}, -1, -1};
@@ -69,7 +70,8 @@ public:
     };
     give("KERNEL", vm.kernel);
     for (std::size_t i = 0; i < vm.disks.size(); ++i)
-      give("DISK" + std::to_string(i), vm.disks[i].fd);
+      give("DISK" + std::to_string(i),
+           vm.disks[i].server >= 0 ? vm.disks[i].server : vm.disks[i].fd);
     give("CONSOLE", vm.console);
     give("LOG", vm.log);
     give("CONTROL", vm.control);

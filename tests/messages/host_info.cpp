@@ -124,6 +124,37 @@ CAF_TEST(a guest that has to speak is refused where it has no vsock) {
   CAF_CHECK_EQUAL(choose(), "crosvm kvm");
 }
 
+CAF_TEST(disks of partitions need who opens them) {
+  host.disk_server = {false, "no nbdkit in /usr/bin; install the package nbdkit"};
+  config.disks.resize(1);
+  config.disks[0].partitions = {{"boot", {"boot.img", 1}, image_format::raw, false, ""}};
+  auto no_server = "host: disks: QEMU has no server for disks of partitions: no nbdkit in "
+                   "/usr/bin; install the package nbdkit";
+  CAF_CHECK_EQUAL(choose(), no_server);
+  config.vmm = vmm_kind::crosvm;
+  CAF_CHECK_EQUAL(choose(), "host: disks: /usr/bin/crosvm can't have disks of partitions; build "
+                            "crosvm with the features composite-disk and android-sparse, or use "
+                            "vmm \"qemu\"");
+  host.vmms[0].features = {"composite-disk"};
+  CAF_CHECK_EQUAL(choose(), "crosvm kvm");
+  config.vmm = vmm_kind::qemu;
+  CAF_CHECK_EQUAL(choose(), no_server);
+  host.disk_server = {true, "/usr/lib/nbdkit/plugins/nbdkit-composite-plugin.so"};
+  CAF_CHECK_EQUAL(choose(), "qemu kvm");
+  // Where crosvm can't, QEMU does.
+  config.vmm = vmm_kind::automatic;
+  host.vmms[0].features.clear();
+  CAF_CHECK_EQUAL(choose(), "qemu kvm");
+}
+
+CAF_TEST(an app has disks of partitions) {
+  config.app.apk = {"app.apk", 1};
+  config.vmm = vmm_kind::qemu;
+  host.vhost_vsock.available = true;
+  host.disk_server = {false, "no nbdkit"};
+  CAF_CHECK_EQUAL(choose(), "host: disks: QEMU has no server for disks of partitions: no nbdkit");
+}
+
 CAF_TEST(kvm of a host that is a VM is nested and emulation is not ) {
   auto nested = [&] { return std::get<vmm_choice>(choose_vmm(config, host)).nested; };
   CAF_CHECK(!nested());

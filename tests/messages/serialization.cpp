@@ -109,6 +109,7 @@ CAF_TEST(what a host can do arrives whole) {
   host.kvm = {false, "no /dev/kvm"};
   host.memory_mib = 24000;
   host.vsock_device = {false, "not found"};
+  host.disk_server = {true, "/usr/lib/nbdkit/plugins/nbdkit-composite-plugin.so"};
   host.vsock_ports = {{3000, {true, ""}}, {5000, {false, "busy"}}};
   host.cpus = 2;
   host.vmms = {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvm_inspection.hpp"
 
+#include "crosvisor/io/disk/composite_file.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -31,9 +33,24 @@ void add_serial(era when, const std::string& value, std::vector<named_descriptor
     throw refused{1, "a serial port of an unexpected type: " + value};
 }
 
+/// What a composite disk names comes with it. Its own description is read as crosvm does.
+void add_disk(int fd, bool writable, std::vector<named_descriptor>& to) {
+  std::string bytes(crosvisor::io::max_composite_file_bytes, '\0');
+  auto n = ::pread(fd, bytes.data(), bytes.size(), 0);
+  bytes.resize(n < 0 ? 0 : static_cast<std::size_t>(n));
+  if (!bytes.starts_with(crosvisor::io::composite_magic))
+    return to.push_back({"disk", fd, writable});
+  to.push_back({"composite", fd, false});
+  auto disk = crosvisor::io::parse_composite_file(bytes);
+  if (!disk)
+    throw refused{1, disk.why().what};
+  for (const auto& component : disk->components)
+    to.push_back({"component", descriptor_of(component.path), component.writable});
+}
+
 void add_block(era when, const std::string& value, std::vector<named_descriptor>& to) {
   auto keys = parse_key_values(when, value, {"path", "ro"});
-  to.push_back({"disk", descriptor_of(keys["path"]), keys["ro"] == "false"});
+  add_disk(descriptor_of(keys["path"]), keys["ro"] == "false", to);
 }
 
 void add_vsock(era when, const std::string& value, std::vector<named_descriptor>& to) {
@@ -123,7 +140,7 @@ std::vector<named_descriptor> find_descriptors(era when, const run_options& opti
     if (option == "--initrd" || option == "--bios")
       found.push_back({option.substr(2), descriptor_of(value), false});
     else if (option == "--disk" || option == "--rwdisk")
-      found.push_back({"disk", descriptor_of(value), option == "--rwdisk"});
+      add_disk(descriptor_of(value), option == "--rwdisk", found);
     else if (option == "--block")
       add_block(when, value, found);
     else if (option == "--serial")

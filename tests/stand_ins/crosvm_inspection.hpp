@@ -11,7 +11,7 @@ namespace stand_in {
 
 /// A descriptor that the command line names.
 struct named_descriptor {
-  std::string role; ///< kernel, initrd, bios, disk, serial, vsock or control.
+  std::string role; ///< kernel, initrd, bios, disk, composite, component, serial, vsock…
   int fd = -1;
   bool writable = false;
 };

@@ -16,9 +16,13 @@
 //   play=reset           resets once it is up; play=off and play=panic likewise
 //   play=internal-error  is stopped by an error once it is up
 //   play=mute            answers nothing once it is up
+// A disk of another process's must be a connected stream on which that process has begun to speak
+// NBD; else it ends with 1, and says so.
+//
 //   stamp=PATH           writes the time of its start to a new file, CLOCK_MONOTONIC in ns
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -242,6 +246,22 @@ int number_after(const std::string& value, const std::string& start) {
   return at == value.npos ? -1 : std::atoi(value.c_str() + at + start.size());
 }
 
+/// Whether a server greets on `fd`, as NBD's do first of all.
+bool greets(int fd) {
+  char greeting[8]{};
+  pollfd ready{fd, POLLIN, 0};
+  return ::poll(&ready, 1, 10'000) == 1
+         && ::recv(fd, greeting, sizeof greeting, MSG_PEEK | MSG_WAITALL) == sizeof greeting
+         && std::memcmp(greeting, "NBDMAGIC", sizeof greeting) == 0;
+}
+
+void check_disk(const std::string& node) {
+  if (node.find(R"("driver":"nbd")") == node.npos || greets(number_after(node, R"("str":")")))
+    return;
+  std::fprintf(stderr, "no disk server: %s\n", node.c_str());
+  std::_Exit(1);
+}
+
 /// Reads what it needs of the options, and returns -append's value.
 std::string read_options(scene& now, int argc, char** argv) {
   std::string append;
@@ -252,6 +272,8 @@ std::string read_options(scene& now, int argc, char** argv) {
       append = value;
     if (option == "-m")
       now.memory = now.left = std::strtoull(value.c_str(), nullptr, 10) << 20;
+    if (option == "-blockdev")
+      check_disk(value);
     if (option != "-chardev")
       continue;
     if (value.rfind("socket,id=qmp,", 0) == 0)

@@ -175,6 +175,37 @@ CAF_TEST(a binary without qcow2 would read one as raw and is not given any) {
   CAF_CHECK(!driver(todays)->check(vm));
 }
 
+CAF_TEST(a composite disk is given with all that it names) {
+  auto vm = described_vm();
+  vm.disks = {{12, false, image_format::raw, true}, {13, false, image_format::raw, false}};
+  for (auto& disk : vm.disks)
+    disk.composite = true;
+  vm.disks[0].components = {30, 31};
+  vm.disks[1].components = {19, 31};
+  auto found = driver(todays)->command(vm);
+  CAF_CHECK(found.inherited == std::vector<int>({10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 30, 31}));
+  CAF_CHECK(has(found.argv, "path=/proc/self/fd/12,ro=false"));
+  CAF_CHECK(has(found.argv, "path=/proc/self/fd/13,ro=true"));
+  auto old = driver(of_2021)->command(vm);
+  CAF_CHECK(std::count(old.inherited.begin(), old.inherited.end(), 31) == 1);
+  CAF_CHECK(has(old.argv, "--rwdisk"));
+  CAF_CHECK(driver(todays)->reads_composite_disks());
+}
+
+CAF_TEST(a binary without composite disks is not given any) {
+  auto vm = described_vm();
+  vm.disks = {{12, false, image_format::raw, false}};
+  CAF_CHECK(driver({"qcow2"})->check(vm));
+  vm.disks[0].composite = true;
+  CAF_CHECK(driver(todays)->check(vm));
+  auto checked = driver({"qcow2"})->check(vm);
+  CAF_REQUIRE(!checked);
+  CAF_CHECK_EQUAL(checked.why().what,
+                  "disks[0]: /usr/bin/crosvm was built without composite-disk and can't have disks "
+                  "of partitions; build it with the features composite-disk and android-sparse, or "
+                  "use vmm \"qemu\"");
+}
+
 CAF_TEST_FIXTURE_SCOPE(endpoints, root_fixture)
 
 CAF_TEST(the control socket listens in the runtime directory) {

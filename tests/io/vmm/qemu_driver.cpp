@@ -196,6 +196,29 @@ CAF_TEST(a block device is named as such) {
             != std::string::npos);
 }
 
+CAF_TEST(a composite disk is that of its server and nothing else of it is inherited) {
+  auto vm = described_vm();
+  vm.disks = {{12, false, image_format::raw, true}, {13, false, image_format::raw, false}};
+  vm.disks[0].composite = vm.disks[1].composite = true;
+  vm.disks[0].components = {30, 31};
+  vm.disks[0].server = 20;
+  vm.disks[1].server = 21;
+  auto found = command(vm);
+  CAF_CHECK(found.inherited == std::vector<int>({10, 11, 14, 15, 16, 17, 18, 20, 21}));
+  auto nodes = values(found, "-blockdev");
+  CAF_REQUIRE_EQUAL(nodes.size(), 2u);
+  CAF_CHECK_EQUAL(nodes[0],
+                  R"({"discard":"unmap","driver":"nbd","node-name":"disk0","read-only":false,)"
+                  R"("server":{"str":"20","type":"fd"}})");
+  CAF_CHECK_EQUAL(nodes[1],
+                  R"({"discard":"unmap","driver":"nbd","node-name":"disk1","read-only":true,)"
+                  R"("server":{"str":"21","type":"fd"}})");
+  CAF_CHECK(
+    has(values(found, "-device"), "virtio-blk-pci,drive=disk1,werror=report,rerror=report"));
+  CAF_CHECK(!has(values(found, "-add-fd"), "fd=12,set=12"));
+  CAF_CHECK(!make_qemu_driver(probed())->reads_composite_disks());
+}
+
 CAF_TEST(a descriptor that is used twice is inherited once) {
   auto vm = described_vm();
   vm.initrd = vm.kernel;
