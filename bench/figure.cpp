@@ -85,6 +85,9 @@ const std::vector<figure_entry>& all_figures() {
     {"vsock", "bytes, round trips and connects of a guest, against socket pairs",
      make_vsock_figure},
     {"digest", "an APK's hash tree, against fsverity, veritysetup and openssl", make_digest_figure},
+    {"composite", "putting a disk together from partitions, one and 64 at once",
+     make_composite_figure},
+    {"disk", "a guest reading such a disk, against a raw image", make_disk_figure},
   };
   return all;
 }

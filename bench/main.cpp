@@ -22,7 +22,7 @@ void print_help() {
   std::cout << "usage: crosvisor-bench [FIGURE...]\n\n"
                "Measures all figures, or those that are named:\n\n";
   for (const auto& figure : all_figures())
-    std::cout << "  " << figure.name << std::string(8 - std::strlen(figure.name), ' ')
+    std::cout << "  " << figure.name << std::string(11 - std::strlen(figure.name), ' ')
               << figure.about << '\n';
   std::cout << "\n  --benchmark_filter=REGEX  those whose names match\n"
                "  --benchmark_...           other options of Google Benchmark\n";

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/arguments.hpp"
 
+#include "crosvisor/cli/argument_parts.hpp"
 #include "crosvisor/io/config/nearest_word.hpp"
 #include "crosvisor/io/config/printable.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <functional>
 #include <utility>
 
 namespace crosvisor::cli {
@@ -18,77 +16,13 @@ namespace {
 
 constexpr const char* program_footer = R"(
 CROSVISOR_CROSVM, CROSVISOR_QEMU and CROSVISOR_VSOCK name programs by absolute path,
-CROSVISOR_NBDKIT_PLUGIN nbdkit's plugin for disks of partitions.
+CROSVISOR_NBDKIT_PLUGIN nbdkit's plugin for disks of partitions, CROSVISOR_OS_DIR the
+folder of the operating systems for apps.
 CROSVISOR_RUNTIME_DIR and CROSVISOR_STATE_DIR say where files go; without them to
 /run/crosvisor and /var/lib/crosvisor for root, $XDG_RUNTIME_DIR/crosvisor and
 $XDG_STATE_HOME/crosvisor or ~/.local/state/crosvisor for others.
 CROSVISOR_LOG=debug|info|warn|error says what is logged; warn without it.
 NO_COLOR turns colours off.)";
-
-constexpr const char* run_footer = R"(
-Ctrl-C stops the VM: power button, VMM stop, SIGTERM, SIGKILL; a second one kills it.
-Without --console and --log the last megabytes are kept: see `crosvisor logs`.
-The payload's output goes to standard output, unless --events is there. What --console
-and --log write there too is mixed with it, as it comes.
-
-Exit codes: the payload's own, 1 to 119, higher ones as 119; 0 the payload succeeded, or
-the guest powered off without a word of one; 2 wrong usage or configuration; 6 the name
-is taken; 120 crash; 121 hang-up; 122 reboot; 123 payload not verified; 124 --timeout ran
-out; 125 start failed; 126 infrastructure error; 128 + n the VMM was killed by signal n.)";
-
-/// A CLI::Validator's function: an empty text when all is well.
-using text_check = std::function<std::string(const std::string&)>;
-
-/// Keeps a whole number of the given range in `target`.
-text_check whole_number(std::uint32_t low, std::uint32_t high,
-                        std::optional<std::uint32_t>& target) {
-  return [=, &target](const std::string& text) -> std::string {
-    auto range = "; allowed is " + std::to_string(low) + " to " + std::to_string(high);
-    if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos)
-      return io::in_quotes(text) + " is not a whole number" + range;
-    auto number = text.size() > 10 ? ~std::uint64_t{0} : std::stoull(text);
-    if (number < low || number > high)
-      return io::printable(text) + " is out of range" + range;
-    target = static_cast<std::uint32_t>(number);
-    return "";
-  };
-}
-
-text_check seconds(std::optional<std::chrono::milliseconds>& target) {
-  return [&target](const std::string& text) -> std::string {
-    constexpr double longest = 365.0 * 24 * 3600;
-    double value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || !(value >= 0.001)
-        || value > longest)
-      return io::in_quotes(text) + " is no time; allowed is 0.001 to 31536000 seconds";
-    target = std::chrono::milliseconds{std::llround(value * 1000)};
-    return "";
-  };
-}
-
-/// One of an enumeration's words.
-template <class Enum>
-text_check word(const char* words, std::optional<Enum> (*parse)(const std::string&),
-                std::optional<Enum>& target) {
-  return [=, &target](const std::string& text) -> std::string {
-    target = parse(text);
-    return target ? "" : io::in_quotes(text) + " is not one of " + words;
-  };
-}
-
-text_check vm_name_into(std::optional<std::string>& target) {
-  return [&target](const std::string& text) -> std::string {
-    if (!valid_vm_name(text)) {
-      return io::in_quotes(text)
-             + " is not a name; allowed are letters, digits, '.', '_' and '-', a "
-               "letter first, at most "
-             + std::to_string(max_name_bytes);
-    }
-    target = text;
-    return "";
-  };
-}
 
 /// The program's options, and the commands that they are read into.
 class parser {
@@ -99,9 +33,16 @@ public:
     app_.set_help_flag("-h,--help", "Show this and end");
     app_.require_subcommand(1);
     app_.footer(program_footer);
-    add_run(*app_.add_subcommand("run", "Run a VM and stay until it has ended"));
-    add_info(*app_.add_subcommand("info", "Show what this host can do, and why not"));
-    add_logs(*app_.add_subcommand("logs", "Show what a VM wrote, also after its end"));
+    add_run(command("run", "Run a VM and stay until it has ended"), run_);
+    add_run_app(command("run-app", "Run an app's payload in a VM and stay until it has ended"),
+                run_app_);
+    add_create_partition(command("create-partition", "Make a new writable partition"), partition_);
+    add_create_idsig(command("create-idsig", "Write the digest of an APK, or bring it up to date"),
+                     idsig_);
+    add_create_composite(command("create-composite", "Put a disk together from partitions"),
+                         composite_);
+    add_output_format(command("info", "Show what this host can do, and why not"), info_.output);
+    add_logs(command("logs", "Show what a VM wrote, also after its end"));
   }
 
   command_line parse(std::vector<std::string> arguments) {
@@ -115,55 +56,11 @@ public:
     } catch (const CLI::Error& error) {
       return usage_error{sentence_of(error)};
     }
-    if (app_.got_subcommand("run"))
-      return check_run();
-    if (app_.got_subcommand("info"))
-      return info_;
-    return logs_;
+    return chosen();
   }
 
 private:
-  CLI::Option* add(CLI::App& app, const char* name, const char* value, const char* what,
-                   text_check check) {
-    auto* option = app.add_option(name, unused_, what);
-    option->type_name(value)->check(CLI::Validator{std::move(check), ""});
-    return option;
-  }
-
-  void add_run(CLI::App& app) {
-    app.footer(run_footer);
-    app.add_option("CONFIG", run_.config_path, "The VM's configuration, a JSON file")
-      ->required()
-      ->type_name("FILE");
-    add(app, "--name", "NAME", "What to call the VM", vm_name_into(run_.name));
-    add(app, "--mem", "MIB", "The guest's memory",
-        whole_number(min_memory_mib, max_memory_mib, run_.memory_mib));
-    add(app, "--cpus", "N", "How many virtual CPUs", whole_number(1, max_cpus, run_.cpus));
-    add(app, "--vmm", "auto|crosvm|qemu", "What runs the VM",
-        word("auto, crosvm, qemu", parse_vmm_kind, run_.vmm));
-    add(app, "--accel", "auto|kvm|tcg", "What executes the guest's instructions",
-        word("auto, kvm, tcg", parse_accel_kind, run_.accel));
-    for (auto [name, target, what] :
-         {std::tuple{"--console", &run_.console, "console goes"},
-          {"--log", &run_.log, "log port goes"},
-          {"--payload-output", &run_.payload_output, "payload's output goes"},
-          {"--events", &run_.events, "events go, one JSON object a line"}}) {
-      app
-        .add_option(name, *target, std::string{"Where the VM's "} + what + "; - is standard output")
-        ->type_name("FILE|-")
-        ->check(CLI::Validator{
-          [](const std::string& text) { return text.empty() ? "needs a file" : ""; }, ""});
-    }
-    add(app, "--timeout", "SEC", "Stop the VM when it has run for so long", seconds(run_.timeout));
-  }
-
-  void add_info(CLI::App& app) {
-    add(app, "-o,--output", "table|json", "How to print it", [this](const std::string& text) {
-      info_.output = text == "json" ? output_format::json : output_format::table;
-      return text == "json" || text == "table" ? ""
-                                               : io::in_quotes(text) + " is not one of table, json";
-    });
-  }
+  CLI::App& command(const char* name, const char* what) { return *app_.add_subcommand(name, what); }
 
   void add_logs(CLI::App& app) {
     app.add_option("VM", logs_.vm, "The VM's CID or name")->required()->type_name("CID|NAME");
@@ -176,16 +73,28 @@ private:
       ->excludes(log);
   }
 
-  command_line check_run() const {
-    if (run_.events == "-" && (run_.console == "-" || run_.log == "-")) {
-      return usage_error{
-        "--events and --console or --log can't share standard output; give one a file"};
-    }
-    if (run_.events == "-" && run_.payload_output == "-") {
-      return usage_error{
-        "--events and --payload-output can't share standard output; give one a file"};
-    }
-    return run_;
+  template <class Arguments>
+  static command_line checked(const Arguments& arguments) {
+    if (auto conflict = find_conflict(arguments))
+      return *conflict;
+    return arguments;
+  }
+
+  command_line chosen() const {
+    auto name = selected().get_name();
+    if (name == "run")
+      return checked(run_);
+    if (name == "run-app")
+      return checked(run_app_);
+    if (name == "create-partition")
+      return partition_;
+    if (name == "create-idsig")
+      return idsig_;
+    if (name == "create-composite")
+      return composite_;
+    if (name == "info")
+      return info_;
+    return logs_;
   }
 
   const CLI::App& selected() const {
@@ -227,9 +136,12 @@ private:
   }
 
   run_arguments run_;
+  run_app_arguments run_app_;
+  create_partition_arguments partition_;
+  create_idsig_arguments idsig_;
+  create_composite_arguments composite_;
   info_arguments info_;
   logs_arguments logs_;
-  std::string unused_;
   CLI::App app_{"Runs virtual machines on Linux hosts, each watched by an actor.", "crosvisor"};
 };
 

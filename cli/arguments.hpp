@@ -2,6 +2,7 @@
 // The command line: what was typed, as values.
 #pragma once
 
+#include "crosvisor/messages/image_spec.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 
 #include <chrono>
@@ -13,9 +14,11 @@
 
 namespace crosvisor::cli {
 
-/// `crosvisor run`: each value that was given replaces the configuration file's.
-struct run_arguments {
-  std::string config_path;
+/// What `crosvisor run` and `crosvisor run-app` have in common; each value that was given replaces
+/// the configuration's.
+struct run_options {
+  /// What errors are about: the configuration file, the APK.
+  std::string subject;
   std::optional<std::string> name;
   std::optional<std::uint32_t> memory_mib;
   std::optional<std::uint32_t> cpus;
@@ -37,6 +40,47 @@ struct run_arguments {
       return payload_output;
     return events == "-" ? "" : "-";
   }
+};
+
+/// `crosvisor run`; `subject` is the configuration file.
+struct run_arguments : run_options {};
+
+/// `crosvisor run-app`; `subject` is the APK.
+struct run_app_arguments : run_options {
+  std::string idsig;
+  std::string instance;
+  /// The payload's configuration in the APK; empty where `payload_binary` is given.
+  std::string config_path;
+  std::string payload_binary;
+  std::string os = "microdroid";
+  debug_level debug = debug_level::none;
+  /// Of an instance image that is missing and therefore made.
+  std::uint64_t instance_bytes = 10 << 20;
+  /// Empty: none.
+  std::string storage;
+  std::uint64_t storage_bytes = 10 << 20;
+  std::vector<std::string> extra_apks;
+  std::vector<std::string> extra_idsigs;
+  bool allow_unsigned = false;
+};
+
+/// `crosvisor create-partition`.
+struct create_partition_arguments {
+  std::string path;
+  partition_spec spec;
+};
+
+/// `crosvisor create-idsig`.
+struct create_idsig_arguments {
+  std::string apk;
+  std::string idsig;
+  bool allow_unsigned = false;
+};
+
+/// `crosvisor create-composite`.
+struct create_composite_arguments {
+  std::string path;
+  std::vector<std::string> partitions; ///< As typed; see io/disk/composite_files.hpp.
 };
 
 /// How data is printed.
@@ -65,8 +109,9 @@ struct usage_error {
   std::string what;
 };
 
-using command_line =
-  std::variant<run_arguments, info_arguments, logs_arguments, text_answer, usage_error>;
+using command_line = std::variant<run_arguments, run_app_arguments, create_partition_arguments,
+                                  create_idsig_arguments, create_composite_arguments,
+                                  info_arguments, logs_arguments, text_answer, usage_error>;
 
 /// Reads the arguments that follow the program's name. Opens nothing.
 command_line parse_arguments(const std::vector<std::string>& arguments);

@@ -12,6 +12,14 @@ namespace crosvisor::cli {
 /// Runs a VM until its end.
 int run(const run_arguments& arguments);
 
+/// Makes what is missing of an app's files, and runs its VM until its end.
+int run_app(const run_app_arguments& arguments);
+
+/// Each makes one image, whole or not at all.
+int create_partition(const create_partition_arguments& arguments);
+int create_idsig(const create_idsig_arguments& arguments);
+int create_composite(const create_composite_arguments& arguments);
+
 /// Shows what this host can do. Makes and changes nothing.
 int info(const info_arguments& arguments);
 

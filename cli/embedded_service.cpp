@@ -35,6 +35,7 @@ io::linux_backend_options backend_options(const embedded_service_options& option
   result.qemu_path = options.qemu;
   result.vsock_device_path = options.vsock_device;
   result.disk_plugin_path = options.disk_plugin;
+  result.os_folder = options.os_folder;
   return result;
 }
 

@@ -26,6 +26,8 @@ struct embedded_service_options {
   /// The vsock device's program; empty: searched for.
   std::string vsock_device;
   std::string disk_plugin;
+  /// The folder of the operating systems for apps; empty: where they are installed.
+  std::string os_folder;
 };
 
 /// A service, its actor system and its backend. Several processes may each have one over the same

@@ -17,8 +17,10 @@ int exit_code_of(vm_errc why) noexcept {
     case vm_errc::start_failed: return start_failed;
     case vm_errc::cid_exhausted:
     case vm_errc::io_failed:
-    case vm_errc::shutting_down: return infrastructure;
+    case vm_errc::shutting_down:
+    case vm_errc::busy: return infrastructure;
     case vm_errc::denied: return exit_code::denied;
+    case vm_errc::cancelled:
     case vm_errc::connection_refused:
     case vm_errc::vmm_refused: return failed;
   }

@@ -15,51 +15,58 @@ namespace crosvisor::cli {
 
 namespace {
 
-std::string shown_path(const run_arguments& arguments) {
-  return io::printable(arguments.config_path, 4096);
-}
-
-void override_config(vm_config& config, const run_arguments& arguments) {
-  if (arguments.name)
-    config.name = *arguments.name;
-  if (arguments.memory_mib)
-    config.memory_mib = *arguments.memory_mib;
-  if (arguments.cpus)
-    config.cpus = *arguments.cpus;
-  if (arguments.vmm)
-    config.vmm = *arguments.vmm;
-  if (arguments.accel)
-    config.accel = *arguments.accel;
+std::string shown_path(const run_options& options) {
+  return io::printable(options.subject, 4096);
 }
 
 } // namespace
 
-outcome<prepared_vm> prepare(const run_arguments& arguments) {
-  auto config = io::load_vm_config(arguments.config_path);
+void override_config(vm_config& config, const run_options& options) {
+  if (options.name)
+    config.name = *options.name;
+  if (options.memory_mib)
+    config.memory_mib = *options.memory_mib;
+  if (options.cpus)
+    config.cpus = *options.cpus;
+  if (options.vmm)
+    config.vmm = *options.vmm;
+  if (options.accel)
+    config.accel = *options.accel;
+}
+
+outcome<prepared_vm> prepare(const run_options& options) {
+  auto config = io::load_vm_config(options.subject);
   if (!config)
     return early_end{usage, config.why().what};
-  override_config(*config, arguments);
-  auto files = io::open_vm_files(*config, io::folder_of(arguments.config_path));
+  override_config(*config, options);
+  auto files = io::open_vm_files(*config, io::folder_of(options.subject));
   if (!files)
-    return early_end{usage, shown_path(arguments) + ": " + files.why().what};
+    return early_end{usage, shown_path(options) + ": " + files.why().what};
   return prepared_vm{std::move(*config), std::move(*files)};
 }
 
-std::optional<early_end> check_on_host(const run_arguments& arguments, const prepared_vm& vm,
-                                       const host_info& host) {
-  auto choice = choose_vmm(vm.config, host);
-  auto path = shown_path(arguments) + ": ";
+std::optional<early_end> check_choice(const run_options& options, const vm_config& config,
+                                      const host_info& host) {
+  auto choice = choose_vmm(config, host);
   if (const auto* no = std::get_if<refusal>(&choice))
-    return early_end{no->config_at_fault ? usage : start_failed, path + no->why};
-  auto fit = io::check_vm_files(vm.config, *vm.files, std::get<vmm_choice>(choice).vmm);
-  if (!fit)
-    return early_end{usage, path + fit.why().what};
+    return early_end{no->config_at_fault ? usage : start_failed,
+                     shown_path(options) + ": " + no->why};
   return std::nullopt;
 }
 
-std::optional<early_end> open_outputs(const run_arguments& arguments, prepared_vm& vm) {
-  for (auto [option, path, file] : {std::tuple{"--console", &arguments.console, &vm.config.console},
-                                    {"--log", &arguments.log, &vm.config.log}}) {
+std::optional<early_end> check_on_host(const run_options& options, const prepared_vm& vm,
+                                       const host_info& host) {
+  if (auto end = check_choice(options, vm.config, host))
+    return end;
+  auto vmm = std::get<vmm_choice>(choose_vmm(vm.config, host)).vmm;
+  if (auto fit = io::check_vm_files(vm.config, *vm.files, vmm); !fit)
+    return early_end{usage, shown_path(options) + ": " + fit.why().what};
+  return std::nullopt;
+}
+
+std::optional<early_end> open_outputs(const run_options& options, prepared_vm& vm) {
+  for (auto [option, path, file] : {std::tuple{"--console", &options.console, &vm.config.console},
+                                    {"--log", &options.log, &vm.config.log}}) {
     if (path->empty())
       continue;
     auto fd = open_output(*path, *vm.files);
@@ -70,21 +77,21 @@ std::optional<early_end> open_outputs(const run_arguments& arguments, prepared_v
   return std::nullopt;
 }
 
-outcome<std::unique_ptr<line_writer>> open_events(const run_arguments& arguments,
+outcome<std::unique_ptr<line_writer>> open_events(const run_options& options,
                                                   const io::descriptor_set& files) {
-  if (arguments.events.empty())
+  if (options.events.empty())
     return nullptr;
-  auto fd = open_output(arguments.events, files);
+  auto fd = open_output(options.events, files);
   if (!fd)
     return early_end{usage, "--events " + fd.why().what};
   return std::make_unique<line_writer>(std::move(*fd));
 }
 
-outcome<io::unique_fd> open_payload_output(const run_arguments& arguments,
+outcome<io::unique_fd> open_payload_output(const run_options& options,
                                            const io::descriptor_set& files) {
-  if (arguments.output_path().empty())
+  if (options.output_path().empty())
     return io::unique_fd{};
-  auto fd = open_output(arguments.output_path(), files);
+  auto fd = open_output(options.output_path(), files);
   if (!fd)
     return early_end{usage, "--payload-output " + fd.why().what};
   return std::move(*fd);

@@ -30,22 +30,29 @@ struct prepared_vm {
   vm_files files;
 };
 
+/// Replaces what the command line gives.
+void override_config(vm_config& config, const run_options& options);
+
 /// Reads the configuration file and opens what it names.
-outcome<prepared_vm> prepare(const run_arguments& arguments);
+outcome<prepared_vm> prepare(const run_options& options);
+
+/// Whether this host can run such a VM at all.
+std::optional<early_end> check_choice(const run_options& options, const vm_config& config,
+                                      const host_info& host);
 
 /// What can be told now of a configuration on this host, so that nothing is started in vain.
-std::optional<early_end> check_on_host(const run_arguments& arguments, const prepared_vm& vm,
+std::optional<early_end> check_on_host(const run_options& options, const prepared_vm& vm,
                                        const host_info& host);
 
 /// Opens what the guest writes to, as files of the VM's.
-std::optional<early_end> open_outputs(const run_arguments& arguments, prepared_vm& vm);
+std::optional<early_end> open_outputs(const run_options& options, prepared_vm& vm);
 
 /// Opens what the events are written to; null where nobody wants them.
-outcome<std::unique_ptr<line_writer>> open_events(const run_arguments& arguments,
+outcome<std::unique_ptr<line_writer>> open_events(const run_options& options,
                                                   const io::descriptor_set& files);
 
 /// Opens where the payload's output goes; an empty descriptor where nobody wants it.
-outcome<io::unique_fd> open_payload_output(const run_arguments& arguments,
+outcome<io::unique_fd> open_payload_output(const run_options& options,
                                            const io::descriptor_set& files);
 
 } // namespace crosvisor::cli

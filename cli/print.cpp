@@ -31,6 +31,10 @@ int complain(int exit_code, const std::string& what) {
   return exit_code;
 }
 
+void say(std::string_view text) {
+  write_all(STDERR_FILENO, text);
+}
+
 int print(std::string_view text) {
   auto code = write_all(STDOUT_FILENO, text);
   if (code != 0 && code != EPIPE)

@@ -11,6 +11,9 @@ namespace crosvisor::cli {
 /// @returns `exit_code`, so that an error can be returned in one line.
 int complain(int exit_code, const std::string& what);
 
+/// Writes `text` to standard error, as it is.
+void say(std::string_view text);
+
 /// Writes `text` to standard output.
 /// @returns the program's exit code: done, or failed where it could not be written. That is only
 /// said where it was not the reader who had enough.

@@ -18,6 +18,14 @@ namespace {
 
 struct dispatch {
   int operator()(const run_arguments& arguments) const { return run(arguments); }
+  int operator()(const run_app_arguments& arguments) const { return run_app(arguments); }
+  int operator()(const create_partition_arguments& arguments) const {
+    return create_partition(arguments);
+  }
+  int operator()(const create_idsig_arguments& arguments) const { return create_idsig(arguments); }
+  int operator()(const create_composite_arguments& arguments) const {
+    return create_composite(arguments);
+  }
   int operator()(const info_arguments& arguments) const { return info(arguments); }
   int operator()(const logs_arguments& arguments) const { return logs(arguments); }
   int operator()(const text_answer& answer) const { return print(answer.text); }

@@ -5,6 +5,7 @@
 #include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/guest/linux_guest_streams.hpp"
 #include "crosvisor/io/host/host_probe.hpp"
+#include "crosvisor/io/linux_image_builder.hpp"
 #include "crosvisor/io/linux_vmm_launcher.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/vhost_cid_claimer.hpp"
@@ -107,6 +108,8 @@ result<backend> make_linux_backend(const linux_backend_options& options) {
   if (!launcher)
     return launcher.why();
   made.launcher = std::move(*launcher);
+  made.images =
+    make_linux_image_builder(options.os_folder.empty() ? CROSVISOR_OS_FOLDER : options.os_folder);
   made.cids = make_vhost_cid_claimer();
   made.last_cid = std::move(*last_cid);
   made.streams = make_linux_guest_streams(*guests);

@@ -24,6 +24,8 @@ struct linux_backend_options {
   std::string vsock_device_path;
   /// nbdkit's plugin for composite disks; empty: searched for.
   std::string disk_plugin_path;
+  /// The folder of the operating systems for apps, absolute; empty: where they are installed.
+  std::string os_folder;
   /// Of each of a VM's three logs.
   log_bounds logs;
   /// How many dead VMs' logs are kept; older ones are removed.

@@ -116,20 +116,26 @@ using vm_supervisor_actor = vm_actor::extend<
   // The service ENDS: stop with so much grace for the guest, and end once dead.
   caf::reacts_to<drain_atom, caf::timespan>>;
 
+/// Whoever makes images for clients: the service, and within it its image builders.
+using image_maker_actor = caf::typed_actor<
+  // MAKE a file a new partition; what it held is gone. The sender's going down cancels it, and then
+  // the file is empty. invalid_config, unsupported, busy, io_failed.
+  caf::replies_to<create_atom, partition_spec, vm_files>::with<caf::ok_atom>,
+  // DIGEST an APK into an idsig file, unless the one that is there is up to date. How far it is, is
+  // told to the last one named, which may be null. The same errors; the file is then empty.
+  caf::replies_to<create_atom, idsig_spec, vm_files, progress_actor>::with<idsig_info>>;
+
 /// Makes images, one job at a time. Detached: it may block.
 using image_builder_actor = caf::typed_actor<
   // Do this JOB of the pool's, whose number goes back with what became of it.
   caf::reacts_to<job_atom, std::uint64_t, image_job>>;
 
 /// Makes images in the background: so many jobs at a time, the others wait.
-using image_builder_pool_actor = caf::typed_actor<
+using image_builder_pool_actor = image_maker_actor::extend<
   // Do this JOB for a VM. The sender's going down cancels it, as its control does at any time.
   // busy: too many wait; invalid_config, io_failed; cancelled. Nothing is left of a job that
   // failed.
   caf::replies_to<job_atom, image_job>::with<image_product>,
-  // The two that clients ask the service for.
-  caf::replies_to<create_atom, partition_spec, vm_files>::with<caf::ok_atom>,
-  caf::replies_to<create_atom, idsig_spec, vm_files, progress_actor>::with<idsig_info>,
   // This WORKER is there, and idle.
   caf::reacts_to<worker_atom, image_builder_actor>,
   // The job with this number is FINISHED, and its worker idle.
@@ -166,7 +172,7 @@ using vsock_acceptor_actor = caf::typed_actor<
   caf::replies_to<caf::get_atom, host_atom>::with<std::vector<vsock_port>>>;
 
 /// The front door.
-using service_actor = caf::typed_actor<
+using service_actor = image_maker_actor::extend<
   // CREATE a VM; it does not run yet, so that nobody who subscribes misses an event. The
   // descriptors that the configuration refers to go with it. invalid_config, unsupported,
   // vmm_unavailable; name_taken, cid_exhausted, io_failed; shutting_down. Nothing is left of a VM
@@ -179,12 +185,6 @@ using service_actor = caf::typed_actor<
   caf::replies_to<list_atom>::with<std::vector<vm_info>>,
   // What this HOST can do, with the ports that guests may connect to as they are served now.
   caf::replies_to<caf::get_atom, host_atom>::with<host_info>,
-  // MAKE a file a new partition; what it held is gone. The sender's going down cancels it, and then
-  // the file is empty. invalid_config, unsupported, busy, io_failed.
-  caf::replies_to<create_atom, partition_spec, vm_files>::with<caf::ok_atom>,
-  // DIGEST an APK into an idsig file, unless the one that is there is up to date. How far it is, is
-  // told to the last one named, which may be null. The same errors; the file is then empty.
-  caf::replies_to<create_atom, idsig_spec, vm_files, progress_actor>::with<idsig_info>,
   // DRAIN: create none any more, stop all with so much grace for the guests, and answer when none
   // is left. Repeating it is fine.
   caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;

@@ -37,7 +37,7 @@ std::string text(const words& arguments) {
 
 CAF_TEST(a run needs its configuration alone) {
   auto plain = run({"demo.json"});
-  CAF_CHECK_EQUAL(plain.config_path, "demo.json");
+  CAF_CHECK_EQUAL(plain.subject, "demo.json");
   CAF_CHECK(!plain.name && !plain.memory_mib && !plain.cpus && !plain.vmm && !plain.accel);
   CAF_CHECK(plain.console.empty() && plain.log.empty() && plain.events.empty());
   CAF_CHECK(!plain.timeout);
@@ -47,7 +47,7 @@ CAF_TEST(every option of a run is read) {
   auto full =
     run({"--name", "b1", "--mem", "512", "--cpus=2", "--vmm", "qemu", "--accel", "tcg", "--console",
          "-", "--log", "log.txt", "--events", "e.jsonl", "--timeout", "2.5", "demo.json"});
-  CAF_CHECK_EQUAL(full.config_path, "demo.json");
+  CAF_CHECK_EQUAL(full.subject, "demo.json");
   CAF_CHECK_EQUAL(*full.name, "b1");
   CAF_CHECK_EQUAL(*full.memory_mib, 512u);
   CAF_CHECK_EQUAL(*full.cpus, 2u);
@@ -142,4 +142,107 @@ CAF_TEST(help and version are texts) {
   CAF_CHECK(text({"--help"}).find("CROSVISOR_QEMU") != std::string::npos);
   CAF_CHECK(text({"run", "--help"}).find("--timeout SEC") != std::string::npos);
   CAF_CHECK(text({"run", "-h"}).find("Exit codes") != std::string::npos);
+}
+
+// -- images and apps -------------------------------------------------------------
+
+namespace {
+
+template <class Arguments>
+Arguments parsed(const words& arguments) {
+  auto line = parse_arguments(arguments);
+  if (const auto* wrong = std::get_if<usage_error>(&line))
+    CAF_FAIL(wrong->what);
+  return std::get<Arguments>(line);
+}
+
+} // namespace
+
+CAF_TEST(an app needs its files and a configuration or a binary) {
+  auto app = parsed<run_app_arguments>({"run-app",
+                                        "a.apk",
+                                        "a.idsig",
+                                        "i.img",
+                                        "assets/vm_config.json",
+                                        "--debug",
+                                        "full",
+                                        "--mem",
+                                        "512",
+                                        "--os",
+                                        "other",
+                                        "--extra-apk",
+                                        "b.apk",
+                                        "--extra-idsig",
+                                        "b.idsig",
+                                        "--storage",
+                                        "s.img",
+                                        "--storage-size",
+                                        "2G",
+                                        "--allow-unsigned"});
+  CAF_CHECK_EQUAL(app.subject, "a.apk");
+  CAF_CHECK_EQUAL(app.idsig, "a.idsig");
+  CAF_CHECK_EQUAL(app.instance, "i.img");
+  CAF_CHECK_EQUAL(app.config_path, "assets/vm_config.json");
+  CAF_CHECK(app.debug == debug_level::full);
+  CAF_CHECK_EQUAL(*app.memory_mib, 512u);
+  CAF_CHECK_EQUAL(app.os, "other");
+  CAF_CHECK_EQUAL(app.extra_apks.at(0), "b.apk");
+  CAF_CHECK_EQUAL(app.extra_idsigs.at(0), "b.idsig");
+  CAF_CHECK_EQUAL(app.storage, "s.img");
+  CAF_CHECK_EQUAL(app.storage_bytes, std::uint64_t{2} << 30);
+  CAF_CHECK_EQUAL(app.instance_bytes, std::uint64_t{10} << 20);
+  CAF_CHECK(app.allow_unsigned);
+  auto binary =
+    parsed<run_app_arguments>({"run-app", "a", "b", "c", "--payload-binary", "libdemo.so"});
+  CAF_CHECK_EQUAL(binary.payload_binary, "libdemo.so");
+}
+
+CAF_TEST(what an app lacks or has twice is said) {
+  CAF_CHECK_EQUAL(
+    problem({"run-app", "a", "b", "c"}),
+    "give CONFIG_PATH or --payload-binary, one of them; see `crosvisor run-app --help`");
+  CAF_CHECK_EQUAL(
+    problem({"run-app", "a", "b", "c", "d", "--payload-binary", "e"}),
+    "give CONFIG_PATH or --payload-binary, one of them; see `crosvisor run-app --help`");
+  CAF_CHECK_EQUAL(problem({"run-app", "a", "b", "c", "d", "--extra-apk", "x"}),
+                  "1 --extra-apk and 0 --extra-idsig are given; each needs the other");
+  CAF_CHECK(problem({"run-app", "a", "b", "c", "d", "--debug", "some"}) != "");
+  CAF_CHECK(problem({"run-app", "a", "b"}) != "");
+}
+
+CAF_TEST(sizes have units of powers of 1024) {
+  for (auto [text, bytes] : {std::pair{"1", std::uint64_t{1}},
+                             {"4096", 4096},
+                             {"64K", 65536},
+                             {"10M", 10485760},
+                             {"1G", 1073741824},
+                             {"1T", std::uint64_t{1} << 40}}) {
+    auto made = parsed<create_partition_arguments>({"create-partition", "p.img", text});
+    CAF_CHECK_EQUAL(made.spec.size_bytes, bytes);
+    CAF_CHECK(made.spec.type == partition_type::raw);
+  }
+  for (const auto* text : {"0", "", "K", "1X", "1.5G", "-1", "2T", "99999999999999999999", "1 G"})
+    CAF_CHECK(problem({"create-partition", "p.img", text}).find("SIZE") != std::string::npos);
+}
+
+CAF_TEST(the other commands for images are read) {
+  auto partition =
+    parsed<create_partition_arguments>({"create-partition", "p.img", "1M", "--type", "instance"});
+  CAF_CHECK(partition.spec.type == partition_type::instance);
+  CAF_CHECK(problem({"create-partition", "p", "1M", "-t", "ext4"}).find("ext4")
+            != std::string::npos);
+  auto idsig = parsed<create_idsig_arguments>({"create-idsig", "a.apk", "a.idsig"});
+  CAF_CHECK_EQUAL(idsig.apk, "a.apk");
+  CAF_CHECK(!idsig.allow_unsigned);
+  auto composite = parsed<create_composite_arguments>(
+    {"create-composite", "d.img", "a:a.img", "b:b.img:writable"});
+  CAF_CHECK_EQUAL(composite.partitions.size(), 2u);
+  CAF_CHECK_EQUAL(composite.partitions.at(1), "b:b.img:writable");
+  CAF_CHECK(problem({"create-composite", "d.img"}) != "");
+}
+
+CAF_TEST(each command for images has an example in its help) {
+  for (const auto* command : {"run-app", "create-partition", "create-idsig", "create-composite"})
+    CAF_CHECK(text({command, "--help"}).find(std::string{"  crosvisor "} + command)
+              != std::string::npos);
 }

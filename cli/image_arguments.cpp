@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The arguments of the commands that make and show images.
+#include "crosvisor/cli/argument_checks.hpp"
+#include "crosvisor/cli/argument_parts.hpp"
+
+namespace crosvisor::cli {
+
+namespace {
+
+constexpr const char* create_partition_footer = R"(
+Examples:
+  crosvisor create-partition data.img 10M
+  crosvisor create-partition instance.img 10M --type instance
+
+The size is rounded up to 4096 bytes. A file that is there is never touched.)";
+
+constexpr const char* create_idsig_footer = R"(
+An example:
+  crosvisor create-idsig app.apk app.apk.idsig
+
+A digest that is of this APK already is left untouched.)";
+
+constexpr const char* create_composite_footer = R"(
+An example:
+  crosvisor create-composite disk.img boot:boot.img data:data.img:writable
+
+Makes disk.img, disk.img.header, disk.img.footer and disk.img.filler, which name the
+partitions' files by absolute path. crosvm opens the disk itself; every other program
+does through `nbdkit composite disk.img`.)";
+
+} // namespace
+
+void add_create_partition(CLI::App& app, create_partition_arguments& target) {
+  app.footer(create_partition_footer);
+  app.add_option("PATH", target.path, "The file to make")->required()->type_name("FILE");
+  add_checked(app, "SIZE", "SIZE[K|M|G|T]", "Its size in bytes",
+              byte_size(max_partition_bytes, target.spec.size_bytes))
+    ->required();
+  add_checked(app, "-t,--type", "raw|qcow2|instance|encryptedstore", "What it is to hold (raw)",
+              word("raw, qcow2, instance, encryptedstore", parse_partition_type, target.spec.type));
+}
+
+void add_create_idsig(CLI::App& app, create_idsig_arguments& target) {
+  app.footer(create_idsig_footer);
+  app.add_option("APK", target.apk, "The file to digest")->required()->type_name("FILE");
+  app.add_option("IDSIG", target.idsig, "Where the digest goes")->required()->type_name("FILE");
+  app.add_flag("--allow-unsigned", target.allow_unsigned,
+               "Digest a file without a signature of scheme v3, too");
+}
+
+void add_create_composite(CLI::App& app, create_composite_arguments& target) {
+  app.footer(create_composite_footer);
+  app.add_option("OUT", target.path, "The disk to make")->required()->type_name("FILE");
+  app.add_option("PARTITION", target.partitions, "The partitions, in their order")
+    ->required()
+    ->type_name("LABEL:FILE[:writable][:GUID]");
+}
+
+void add_output_format(CLI::App& app, output_format& target) {
+  add_checked(app, "-o,--output", "table|json", "How to print it",
+              [&target](const std::string& text) -> std::string {
+                target = text == "json" ? output_format::json : output_format::table;
+                return text == "json" || text == "table"
+                         ? ""
+                         : io::in_quotes(text) + " is not one of table, json";
+              });
+}
+
+} // namespace crosvisor::cli

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/cli/commands.hpp"
+#include "crosvisor/cli/exit_code.hpp"
+#include "crosvisor/cli/image_requests.hpp"
+#include "crosvisor/cli/print.hpp"
+#include "crosvisor/cli/signal_watch.hpp"
+#include "crosvisor/cli/vm_run.hpp"
+#include "crosvisor/io/config/open_vm_files.hpp"
+#include "crosvisor/io/config/printable.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace crosvisor::cli {
+
+namespace {
+
+vm_config config_of(const run_app_arguments& arguments) {
+  vm_config config;
+  config.memory_mib = 0; // The operating system's.
+  auto& app = config.app;
+  app.apk.path = arguments.subject;
+  app.idsig.path = arguments.idsig;
+  app.instance.path = arguments.instance;
+  app.encrypted_storage.path = arguments.storage;
+  app.config_path = arguments.config_path;
+  app.payload_binary = arguments.payload_binary;
+  app.os = arguments.os;
+  app.debug = arguments.debug;
+  for (std::size_t i = 0; i < arguments.extra_apks.size(); ++i)
+    app.extra_apks.push_back({{arguments.extra_apks[i], 0}, {arguments.extra_idsigs[i], 0}});
+  override_config(config, arguments);
+  return config;
+}
+
+void tell(const std::string& what) {
+  say("crosvisor: " + what + '\n');
+}
+
+std::optional<early_end> digest(image_requests& images, const std::string& apk,
+                                const std::string& idsig, bool allow_unsigned) {
+  auto info = images.update_idsig(apk, idsig, allow_unsigned);
+  if (auto* end = std::get_if<early_end>(&info))
+    return *end;
+  if (!std::get<idsig_info>(info).was_current)
+    tell("wrote " + io::printable(idsig, 4096));
+  return std::nullopt;
+}
+
+std::optional<early_end> make_if_missing(image_requests& images, const std::string& path,
+                                         const partition_spec& spec) {
+  if (path.empty() || ::access(path.c_str(), F_OK) == 0 || errno != ENOENT)
+    return std::nullopt;
+  auto made = images.make_partition(path, spec);
+  if (auto* end = std::get_if<early_end>(&made))
+    return *end;
+  tell("made " + io::printable(path, 4096) + ", " + to_string(spec.type));
+  return std::nullopt;
+}
+
+/// The app's files, as far as they are to be made.
+std::optional<early_end> make_files(image_requests& images, const run_app_arguments& arguments) {
+  if (auto end = digest(images, arguments.subject, arguments.idsig, arguments.allow_unsigned))
+    return end;
+  for (std::size_t i = 0; i < arguments.extra_apks.size(); ++i)
+    if (auto end = digest(images, arguments.extra_apks[i], arguments.extra_idsigs[i],
+                          arguments.allow_unsigned))
+      return end;
+  if (auto end = make_if_missing(images, arguments.instance,
+                                 {partition_type::instance, arguments.instance_bytes, {}}))
+    return end;
+  return make_if_missing(images, arguments.storage,
+                         {partition_type::encryptedstore, arguments.storage_bytes, {}});
+}
+
+outcome<int> try_run_app(const run_app_arguments& arguments) {
+  prepared_vm vm{config_of(arguments), nullptr};
+  auto subject = io::printable(arguments.subject, 4096);
+  if (auto problem = find_problem(vm.config))
+    return early_end{usage, subject + ": " + *problem};
+  auto service = start_service();
+  if (auto* end = std::get_if<early_end>(&service))
+    return *end;
+  auto& embedded = *std::get<0>(service);
+  // Before anything is made in vain.
+  if (auto end = check_choice(arguments, vm.config, embedded.host().host))
+    return *end;
+  image_requests images{embedded.system(), embedded.handle()};
+  if (auto end = make_files(images, arguments))
+    return *end;
+  auto files = io::open_vm_files(vm.config, ".");
+  if (!files)
+    return early_end{usage, subject + ": " + files.why().what};
+  vm.files = std::move(*files);
+  if (auto end = check_on_host(arguments, vm, embedded.host().host))
+    return *end;
+  return run_vm(arguments, embedded, std::move(vm));
+}
+
+} // namespace
+
+int run_app(const run_app_arguments& arguments) {
+  block_ending_signals();
+  auto ended = try_run_app(arguments);
+  if (const auto* end = std::get_if<early_end>(&ended))
+    return complain(end->exit_code, end->what);
+  return std::get<int>(ended);
+}
+
+} // namespace crosvisor::cli
