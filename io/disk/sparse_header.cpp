@@ -16,6 +16,19 @@ failure bad(const std::string& what) {
   return {0, "sparse image: " + what};
 }
 
+sparse_header parse_fields(std::string_view first_bytes) {
+  sparse_header header;
+  header.major_version = little_endian<std::uint16_t>(first_bytes, 4);
+  header.minor_version = little_endian<std::uint16_t>(first_bytes, 6);
+  header.header_bytes = little_endian<std::uint16_t>(first_bytes, 8);
+  header.chunk_header_bytes = little_endian<std::uint16_t>(first_bytes, 10);
+  header.block_bytes = little_endian<std::uint32_t>(first_bytes, 12);
+  header.blocks = little_endian<std::uint32_t>(first_bytes, 16);
+  header.chunks = little_endian<std::uint32_t>(first_bytes, 20);
+  header.image_crc = little_endian<std::uint32_t>(first_bytes, 24);
+  return header;
+}
+
 result<void> check_lengths(const sparse_header& header) {
   if (header.header_bytes < sparse_header_bytes)
     return bad("its header claims " + std::to_string(header.header_bytes)
@@ -36,15 +49,7 @@ result<sparse_header> parse_sparse_header(std::string_view first_bytes) {
     return bad("does not begin with the bytes 3a ff 26 ed");
   if (first_bytes.size() < sparse_header_bytes)
     return bad("ends within its header");
-  sparse_header header;
-  header.major_version = little_endian<std::uint16_t>(first_bytes, 4);
-  header.minor_version = little_endian<std::uint16_t>(first_bytes, 6);
-  header.header_bytes = little_endian<std::uint16_t>(first_bytes, 8);
-  header.chunk_header_bytes = little_endian<std::uint16_t>(first_bytes, 10);
-  header.block_bytes = little_endian<std::uint32_t>(first_bytes, 12);
-  header.blocks = little_endian<std::uint32_t>(first_bytes, 16);
-  header.chunks = little_endian<std::uint32_t>(first_bytes, 20);
-  header.image_crc = little_endian<std::uint32_t>(first_bytes, 24);
+  auto header = parse_fields(first_bytes);
   if (header.major_version != major_version)
     return bad("has version " + std::to_string(header.major_version) + '.'
                + std::to_string(header.minor_version) + "; known is 1");

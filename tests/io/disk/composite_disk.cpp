@@ -2,16 +2,11 @@
 #include "crosvisor/io/disk/composite_disk.hpp"
 
 #include "crosvisor/io/disk/composite_file.hpp"
-#include "crosvisor/io/disk/gpt.hpp"
+#include "crosvisor/tests/io/disk/disk_fixture.hpp"
 #include "crosvisor/tests/io/disk/judge.hpp"
-#include "crosvisor/tests/io/disk/whole_disk.hpp"
-#include "crosvisor/tests/io/leftovers.hpp"
-
-#include <caf/test/dsl.hpp>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 
 #undef CAF_SUITE
 #define CAF_SUITE io.disk.composite_disk
@@ -21,63 +16,6 @@ using namespace crosvisor::io;
 using namespace crosvisor::tests;
 
 namespace {
-
-const std::string guid_text = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
-
-struct fixture {
-  temp_dir dir;
-  std::vector<unique_fd> files;
-  std::vector<partition_source> partitions;
-  job_control control;
-
-  partition_source& add(const std::string& label, int fd, bool writable = false) {
-    auto what = "partitions[" + std::to_string(partitions.size()) + "]";
-    partitions.push_back({label, fd, image_format::raw, writable, "", what});
-    return partitions.back();
-  }
-
-  partition_source& add(const std::string& label, const std::string& content,
-                        bool writable = false) {
-    files.push_back(memory_image(content));
-    return add(label, files.back().get(), writable);
-  }
-
-  /// Of `bytes` holes.
-  partition_source& add_holes(const std::string& label, off_t bytes, bool writable = false) {
-    files.emplace_back(::memfd_create("holes", MFD_CLOEXEC));
-    CAF_REQUIRE_EQUAL(::ftruncate(files.back().get(), bytes), 0);
-    return add(label, files.back().get(), writable);
-  }
-
-  composite_disk built() {
-    auto disk = build_composite_disk(partitions, control);
-    if (!disk)
-      CAF_FAIL(disk.why().what);
-    return std::move(*disk);
-  }
-
-  // "" when it can be built. Nothing stays open in either case.
-  std::string problem() {
-    holdings before;
-    std::string what;
-    {
-      auto disk = build_composite_disk(partitions, control);
-      if (!disk) {
-        what = disk.why().what;
-        CAF_CHECK_EQUAL(disk.why().code, 0);
-      }
-    }
-    CAF_CHECK_EQUAL(to_string(holdings{}), to_string(before));
-    return what;
-  }
-
-  /// The problem of one partition alone.
-  std::string problem_of(int fd, bool writable) {
-    partitions.clear();
-    add("a", fd, writable);
-    return problem();
-  }
-};
 
 int mode_of(int fd) {
   return ::fcntl(fd, F_GETFL) & O_ACCMODE;
@@ -98,7 +36,7 @@ std::string whole(const composite_disk& disk) {
 
 } // namespace
 
-CAF_TEST_FIXTURE_SCOPE(composite_disk_tests, fixture)
+CAF_TEST_FIXTURE_SCOPE(composite_disk_tests, disk_fixture)
 
 CAF_TEST(components are header and images with fillers and footer) {
   add("boot", std::string(100, 'b'));
@@ -242,7 +180,7 @@ CAF_TEST(a sparse image has the size that its header states) {
 }
 
 CAF_TEST(GUIDs are those that were given and else random) {
-  add("a", "a").guid = guid_text;
+  add("a", "a").guid = some_guid;
   add("b", "b");
   auto first = whole(built());
   auto second = whole(built());
@@ -255,7 +193,7 @@ CAF_TEST(GUIDs are those that were given and else random) {
 }
 
 CAF_TEST(sgdisk and sfdisk and protoc read the same disk) {
-  add("boot", std::string(100, 'b')).guid = guid_text;
+  add("boot", std::string(100, 'b')).guid = some_guid;
   add("\xc3\xbc"
       "ber",
       std::string(12288, 'u'), true);
@@ -285,7 +223,7 @@ CAF_TEST(sgdisk and sfdisk and protoc read the same disk) {
 }
 
 CAF_TEST(a damaged primary table is recovered from the secondary one) {
-  add("boot", std::string(100, 'b')).guid = guid_text;
+  add("boot", std::string(100, 'b')).guid = some_guid;
   auto bytes = whole(built());
   // Header and entries of the primary table.
   std::fill_n(bytes.begin() + 512, 20480 - 512, '\0');
@@ -294,109 +232,6 @@ CAF_TEST(a damaged primary table is recovered from the secondary one) {
   auto verified = ask("sgdisk -v -p " + dir / "broken.img");
   CAF_CHECK(verified.out.find("No problems found") != std::string::npos);
   CAF_CHECK(verified.out.find(" boot") != std::string::npos);
-}
-
-CAF_TEST(descriptors must be there and open as the partition needs) {
-  auto path = dir.write("a.img", std::string(4096, 'a'));
-  auto opened = [&](int flags) {
-    files.emplace_back(::open(path.c_str(), flags | O_CLOEXEC));
-    return files.back().get();
-  };
-  CAF_CHECK_EQUAL(problem_of(-1, false), "partitions[0]: came without a descriptor");
-  CAF_CHECK_EQUAL(problem_of(123'456, false), "partitions[0]: came without a descriptor");
-  CAF_CHECK_EQUAL(problem_of(opened(O_WRONLY), false), "partitions[0]: is not open for reading");
-  CAF_CHECK_EQUAL(problem_of(opened(O_PATH), false), "partitions[0]: is not open for reading");
-  CAF_CHECK_EQUAL(problem_of(opened(O_RDONLY), true), "partitions[0]: is not open for writing");
-  CAF_CHECK_EQUAL(problem_of(opened(O_RDWR | O_APPEND), true),
-                  "partitions[0]: is open for appending");
-  CAF_CHECK_EQUAL(problem_of(opened(O_RDWR | O_APPEND), false), "");
-  CAF_CHECK_EQUAL(problem_of(opened(O_RDONLY), false), "");
-}
-
-CAF_TEST(a partition is a file or a block device) {
-  files.emplace_back(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  CAF_CHECK_EQUAL(problem_of(files.back().get(), true),
-                  "partitions[0]: is neither a file nor a block device");
-  files.emplace_back(::open("/tmp", O_RDONLY | O_CLOEXEC));
-  CAF_CHECK_EQUAL(problem_of(files.back().get(), false),
-                  "partitions[0]: is neither a file nor a block device");
-}
-
-CAF_TEST(images of another format are refused) {
-  auto with = [&](const std::string& content, image_format format) {
-    partitions.clear();
-    add("a", content).format = format;
-    return problem();
-  };
-  CAF_CHECK_EQUAL(with("QFI\xfb", image_format::raw),
-                  "partitions[0]: stated as raw, but its first bytes are those of qcow2; a "
-                  "partition is raw or sparse");
-  CAF_CHECK_EQUAL(with("composite_disk\x1d", image_format::raw),
-                  "partitions[0]: stated as raw, but its first bytes are those of a crosvm "
-                  "composite disk; a partition is raw or sparse");
-  CAF_CHECK_EQUAL(with("QFI\xfb", image_format::qcow2),
-                  "partitions[0]: stated as qcow2; a partition is raw or sparse");
-  CAF_CHECK_EQUAL(with("raw", image_format::sparse),
-                  "partitions[0]: sparse image: does not begin with the bytes 3a ff 26 ed");
-}
-
-CAF_TEST(counts and sizes have limits) {
-  CAF_CHECK_EQUAL(problem(), "the disk has no partitions; it needs one");
-  add("empty", "");
-  CAF_CHECK_EQUAL(problem(), "partitions[0]: has no bytes; a partition has at least one");
-  partitions.clear();
-  add("w", std::string(4097, 'w'), true);
-  CAF_CHECK_EQUAL(problem(), "partitions[0]: has 4097 bytes; a writable partition's size is a "
-                             "multiple of 4096");
-  partitions.clear();
-  files.push_back(memory_image("x"));
-  for (auto i = 0; i < 129; ++i)
-    add("p" + std::to_string(i), files.back().get());
-  CAF_CHECK_EQUAL(problem(), "the disk has 129 partitions; at most 128 are allowed");
-  partitions.pop_back();
-  CAF_CHECK_EQUAL(problem(), "");
-}
-
-CAF_TEST(a disk has less than 2 TiB) {
-  constexpr off_t tib = off_t{1} << 40;
-  add_holes("a", tib);
-  add_holes("b", tib - 2 * 20480 - 4096);
-  CAF_CHECK_EQUAL(problem(), "");
-  partitions.pop_back();
-  add_holes("b", tib - 2 * 20480);
-  CAF_CHECK_EQUAL(problem(), "partitions[1]: does not fit; the disk would have more than 2 TiB");
-}
-
-CAF_TEST(labels and GUIDs are each of one partition) {
-  add("a", "a");
-  add("a", "b");
-  CAF_CHECK_EQUAL(problem(), "partitions[1]: its label \"a\" is that of partitions[0], too");
-  partitions[1].label = std::string(37, 'x');
-  CAF_CHECK_EQUAL(problem(), "partitions[1]: its label is 37 UTF-16 units long; at most 36 are "
-                             "allowed");
-  partitions[1].label = "";
-  CAF_CHECK_EQUAL(problem(), "partitions[1]: its label is missing; a partition needs a label");
-  partitions[1].label = "a\xff";
-  CAF_CHECK_EQUAL(problem(), "partitions[1]: its label is not printable UTF-8 text");
-  partitions[1].label = "b";
-  partitions[0].guid = guid_text;
-  partitions[1].guid = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
-  CAF_CHECK_EQUAL(problem(),
-                  "partitions[1]: its GUID " + guid_text + " is that of partitions[0], too");
-  partitions[1].guid = "{" + guid_text + "}";
-  CAF_CHECK_EQUAL(problem(), "partitions[1]: its GUID is none, such as " + guid_text);
-}
-
-CAF_TEST(a file that is written is given once) {
-  auto path = dir.write("a.img", std::string(4096, 'a'));
-  files.emplace_back(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  files.emplace_back(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  add("a", files[0].get());
-  add("b", files[1].get());
-  CAF_CHECK_EQUAL(problem(), "");
-  partitions[1].writable = true;
-  CAF_CHECK_EQUAL(problem(),
-                  "partitions[1]: is the same file as partitions[0], and one of them is writable");
 }
 
 CAF_TEST(a cancelled job ends with nothing) {

@@ -45,6 +45,18 @@ CAF_TEST(a raw image that crosvm takes for another is refused) {
                   "a partition is raw or sparse");
 }
 
+CAF_TEST(a block device has the size that the kernel tells) {
+  unique_fd device{::open("/dev/loop0", O_RDONLY | O_CLOEXEC)};
+  if (!device) {
+    CAF_MESSAGE("skipped: no block device can be opened here: " << std::strerror(errno));
+    return;
+  }
+  // Without a file behind it, that is 0.
+  auto size = file_size(device.get());
+  CAF_REQUIRE(static_cast<bool>(size));
+  CAF_CHECK_EQUAL(*size, static_cast<std::uint64_t>(::lseek(device.get(), 0, SEEK_END)));
+}
+
 CAF_TEST(nothing but files and block devices is measured) {
   temp_dir dir;
   CAF_REQUIRE_EQUAL(::mkfifo((dir / "fifo").c_str(), 0600), 0);
