@@ -45,6 +45,17 @@ check read_whole(const json_value& value, const std::string& path, std::uint32_t
 config_problem unexpected_value(const json_value& value, const std::string& path,
                                 const std::string& what);
 
+/// One of an enumeration's words, which `parse` knows and `words` names.
+template <class Enum, class Parse>
+check read_word(const json_value& value, const std::string& path, const char* words, Parse parse,
+                Enum& target) {
+  auto parsed = value.kind == json_kind::string ? parse(value.text) : std::nullopt;
+  if (!parsed)
+    return unexpected_value(value, path, words);
+  target = *parsed;
+  return std::nullopt;
+}
+
 /// `unknown key "x"; did you mean "y"?`
 config_problem unknown_key(const json_member& member, const std::vector<std::string>& known);
 
