@@ -54,8 +54,8 @@ bool load_table(const char* name, const char* target, std::uint64_t sectors,
     errno = ENAMETOOLONG;
     return false;
   }
-  std::strcpy(call.target.target_type, target);
-  std::strcpy(call.text, parameters);
+  std::memcpy(call.target.target_type, target, std::strlen(target));
+  std::memcpy(call.text, parameters, std::strlen(parameters));
   return call.make(DM_TABLE_LOAD, DM_READONLY_FLAG);
 }
 

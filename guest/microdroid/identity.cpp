@@ -50,9 +50,10 @@ outcome check_image(int image, std::uint64_t size) {
   auto begin = reader.take(magic.size());
   if (std::memcmp(begin.data(), magic.data(), magic.size()) != 0)
     return wrong(cause::unknown, "the instance image does not begin with \"%s\"", magic.data());
-  if (auto found = reader.little_endian(2); found != version)
+  if (auto found = reader.little_endian(2); found != version) {
     return wrong(cause::unknown, "the instance image has version %u, and only 1 is known",
                  static_cast<unsigned>(found));
+  }
   return {};
 }
 

@@ -100,12 +100,13 @@ long json_reader::hex_digits() {
   for (auto i = 0; i < 4; ++i) {
     auto digit = *at_++;
     auto letter = static_cast<char>(digit | 0x20);
-    if (is_digit(digit))
+    if (is_digit(digit)) {
       value = value * 16 + (digit - '0');
-    else if (letter >= 'a' && letter <= 'f')
+    } else if (letter >= 'a' && letter <= 'f') {
       value = value * 16 + (letter - 'a' + 10);
-    else
+    } else {
       return -1;
+    }
   }
   return value;
 }
@@ -144,10 +145,11 @@ void json_reader::skip_number() {
     return at_ > begin || fail();
   };
   at_ += *at_ == '-' ? 1 : 0;
-  if (at_ < end_ && *at_ == '0')
+  if (at_ < end_ && *at_ == '0') {
     ++at_;
-  else if (!digits())
+  } else if (!digits()) {
     return;
+  }
   if (at_ < end_ && *at_ == '.') {
     ++at_;
     if (!digits())

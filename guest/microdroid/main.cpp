@@ -55,10 +55,10 @@ outcome load_metadata(payload_metadata& metadata) {
   partition found;
   if (auto come = await_partition("payload-metadata", disk_bound, found); !come.good())
     return come;
+  // The metadata points into it.
+  static unsigned char bytes[most_metadata + 4];
   auto fd = open_partition(found, O_RDONLY);
-  // It stays: the metadata points into it.
-  auto* bytes = static_cast<unsigned char*>(std::malloc(most_metadata + 4));
-  auto size = fd < 0 || bytes == nullptr ? -1 : read_front(fd, bytes, most_metadata + 4);
+  auto size = fd < 0 ? -1 : read_front(fd, bytes, sizeof bytes);
   ::close(fd);
   if (size < 0)
     return wrong_by_errno(cause::unknown, "can't read %s", found.path);
@@ -125,9 +125,10 @@ outcome prepare(payload& found) {
   auto done = load_metadata(metadata);
   if (done.good())
     done = make_room();
-  if (done.good())
+  if (done.good()) {
     done = take_apk("microdroid-apk", metadata.apk_label, metadata.idsig_label, apk_folder,
                     identity, verified);
+  }
   if (done.good())
     done = take_extra_apks(metadata, identity);
   if (done.good())

@@ -69,10 +69,11 @@ bool read_apk(byte_view message, payload_metadata& metadata) {
   message_reader reader{message};
   auto fits = true;
   for (field found; fits && reader.next(found);) {
-    if (found.number == 2)
+    if (found.number == 2) {
       fits = set_text(metadata.apk_label, found);
-    else if (found.number == 3)
+    } else if (found.number == 3) {
       fits = set_text(metadata.idsig_label, found);
+    }
   }
   return fits && reader.good();
 }
@@ -110,22 +111,25 @@ outcome read_metadata(byte_view partition, payload_metadata& metadata) {
   metadata = {"microdroid-apk", "microdroid-apk-idsig", {}, {}, 0};
   byte_reader reader{partition};
   auto size = static_cast<std::size_t>(reader.big_endian(4));
-  if (!reader.good() || size > most_metadata)
+  if (!reader.good() || size > most_metadata) {
     return wrong(cause::invalid_config, "the payload metadata has more than %zu bytes",
                  most_metadata);
+  }
   auto body = reader.take(size);
-  if (!reader.good())
+  if (!reader.good()) {
     return wrong(cause::invalid_config, "the payload metadata is cut short: %zu bytes of %zu",
                  partition.size() - 4, size);
+  }
   message_reader message{body};
   auto fits = true;
   for (field found; fits && message.next(found);)
     fits = read_field(found, metadata);
   if (!fits || !message.good())
     return wrong(cause::invalid_config, "the payload metadata is malformed");
-  if (metadata.config_path.empty() && metadata.binary_name.empty())
+  if (metadata.config_path.empty() && metadata.binary_name.empty()) {
     return wrong(cause::invalid_config,
                  "the payload metadata names no configuration and no binary");
+  }
   return {};
 }
 

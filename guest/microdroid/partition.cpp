@@ -70,9 +70,10 @@ outcome await_partition(std::string_view label, int milliseconds, partition& fou
     found = find_partition(label);
     if (found.found())
       return {};
-    if (left <= 0)
+    if (left <= 0) {
       return wrong(cause::unknown, "there is no partition %.*s", static_cast<int>(label.size()),
                    label.data());
+    }
     ::nanosleep(&pause_between, nullptr);
   }
 }

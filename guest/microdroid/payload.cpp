@@ -36,9 +36,10 @@ outcome load_config(std::string_view path, char*& text, std::size_t& size) {
   if (got < 0)
     return wrong_by_errno(cause::invalid_config, "can't read the configuration %s", name);
   size = static_cast<std::size_t>(got);
-  if (size > most_config)
+  if (size > most_config) {
     return wrong(cause::invalid_config, "the configuration %s has more than %zu bytes", name,
                  most_config);
+  }
   return {};
 }
 
@@ -75,12 +76,13 @@ void write_path(const task& what, payload& found) {
     if (size < 0 || static_cast<std::size_t>(size) >= sizeof found.path)
       found.path[0] = '\0';
   };
-  if (what.launched)
+  if (what.launched) {
     std::snprintf(found.path, sizeof found.path, "%s/lib/%s/%s", apk_folder, abi(), what.command);
-  else if (*what.command == '/')
+  } else if (*what.command == '/') {
     put("%s%s", "");
-  else
+  } else {
     put("%s/%s", apk_folder);
+  }
 }
 
 } // namespace

@@ -17,9 +17,10 @@ outcome read_type(json_reader& reader, task& found) {
   if (type == nullptr)
     return {};
   found.launched = std::string_view{type} == "microdroid_launcher";
-  if (!found.launched && std::string_view{type} != "executable")
+  if (!found.launched && std::string_view{type} != "executable") {
     return wrong(
       bad, "the task's type is \"%s\"; there are \"executable\" and \"microdroid_launcher\"", type);
+  }
   return {};
 }
 
@@ -44,14 +45,15 @@ outcome read_task(json_reader& reader, task& found) {
   auto* key = reader.next_key(true);
   for (; key != nullptr && read.good(); key = read.good() ? reader.next_key(false) : nullptr) {
     std::string_view name = key;
-    if (name == "type")
+    if (name == "type") {
       read = read_type(reader, found);
-    else if (name == "command")
+    } else if (name == "command") {
       found.command = reader.string();
-    else if (name == "args")
+    } else if (name == "args") {
       read = read_arguments(reader, found);
-    else
+    } else {
       reader.skip();
+    }
   }
   return read;
 }
@@ -88,9 +90,10 @@ outcome read_payload_config(char* text, std::size_t size, task& found) {
         return read;
     }
   }
-  if (!reader.at_end())
+  if (!reader.at_end()) {
     return wrong(bad, "the configuration is no JSON object that makes sense; byte %zu of %zu",
                  reader.position(), size);
+  }
   return check(found);
 }
 

@@ -73,17 +73,19 @@ std::uint64_t tree_size_of(std::uint64_t blocks) {
 outcome check_sizes(const idsig_header& header, std::uint64_t apk_bytes,
                     std::uint64_t idsig_bytes) {
   auto blocks = apk_bytes / verity_block;
-  if (blocks == 0 || apk_bytes % verity_block != 0)
+  if (blocks == 0 || apk_bytes % verity_block != 0) {
     return wrong(cause::verification_failed,
                  "the APK's partition has %llu bytes, which are no blocks of 4096",
                  static_cast<unsigned long long>(apk_bytes));
-  if (header.tree_size != tree_size_of(blocks))
+  }
+  if (header.tree_size != tree_size_of(blocks)) {
     return wrong(cause::verification_failed,
                  "the idsig is of another APK: its tree has %llu bytes, and the APK's %llu blocks"
                  " have one of %llu",
                  static_cast<unsigned long long>(header.tree_size),
                  static_cast<unsigned long long>(blocks),
                  static_cast<unsigned long long>(tree_size_of(blocks)));
+  }
   if (header.tree_offset > idsig_bytes || header.tree_size > idsig_bytes - header.tree_offset)
     return wrong(cause::verification_failed, "the idsig is cut short within its tree");
   return {};
@@ -121,9 +123,10 @@ outcome open_verified(const char* name, const partition& apk, const partition& i
   std::snprintf(made.name, sizeof made.name, "%s", name);
   made.blocks = static_cast<std::uint64_t>(apk_size) / verity_block;
   auto opened = load_header(idsig_fd, idsig, header);
-  if (opened.good())
+  if (opened.good()) {
     opened = check_sizes(header, static_cast<std::uint64_t>(apk_size),
                          static_cast<std::uint64_t>(idsig_size));
+  }
   if (opened.good())
     opened = map(header, apk, idsig_fd, made);
   ::close(idsig_fd); // The loop device has one of its own.
@@ -146,12 +149,13 @@ outcome read_whole(const verified_apk& apk) {
   std::free(buffer);
   ::close(fd);
   errno = why;
-  if (got < 0)
+  if (got < 0) {
     return wrong_by_errno(cause::verification_failed,
                           "block %llu of the APK's %llu is not what"
                           " the idsig says",
                           static_cast<unsigned long long>(done / verity_block),
                           static_cast<unsigned long long>(apk.blocks));
+  }
   if (done != apk.blocks * verity_block || !is_sound(apk))
     return wrong(cause::verification_failed, "the APK can't be read to its end");
   return {};
