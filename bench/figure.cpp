@@ -84,6 +84,7 @@ const std::vector<figure_entry>& all_figures() {
     {"boot", "from `start` to the guest's greeting, against QEMU alone", make_boot_figure},
     {"vsock", "bytes, round trips and connects of a guest, against socket pairs",
      make_vsock_figure},
+    {"digest", "an APK's hash tree, against fsverity, veritysetup and openssl", make_digest_figure},
   };
   return all;
 }

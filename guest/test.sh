@@ -18,7 +18,8 @@ build() { # OUTPUT_DIRECTORY
 }
 
 products() { # OUTPUT_DIRECTORY
-  (cd "$1" && sha256sum vmlinux initramfs.cpio disk.raw ./*.json)
+  (cd "$1" && sha256sum vmlinux initramfs.cpio disk.raw ./*.json os/*.json \
+    demo.apk demo.apk.idsig)
 }
 
 inode() { stat -c %i "$1"; }
@@ -30,6 +31,13 @@ busybox=$kept/${names[1]}
 
 build "$work/one"
 
+# The key is for its owner alone, and its signature is good.
+[ "$(find "$work/one/keys" -type f -perm /077)" = "" ] ||
+  fail "others can read the demo app's key"
+verified=$(apksigner verify -v "$work/one/demo.apk")
+grep -q '^Verified using v3 scheme .*: true$' <<<"$verified" ||
+  fail "the demo app is not signed as it should be: $verified"
+
 # A second call does nothing.
 before=$(inode "$work/one/vmlinux")
 output=$(build "$work/one" 2>&1)
@@ -37,7 +45,10 @@ output=$(build "$work/one" 2>&1)
 [ "$(inode "$work/one/vmlinux")" = "$before" ] || fail "vmlinux was replaced"
 
 # A build that is killed leaves nothing that passes for a guest, and the next
-# one, of sources that lie elsewhere, in other habits, makes the same bytes.
+# one, of sources that lie elsewhere, in other habits, makes the same bytes; all
+# but the key, which is made once.
+mkdir -p "$work/two"
+cp -r "$work/one/keys" "$work/two/keys"
 mkdir -p "$work/elsewhere/of another name"
 cp -r "$here" "$work/elsewhere/of another name/guest"
 setsid "$here/build.sh" --out "$work/two" --kernel "$kernel" \

@@ -3,41 +3,32 @@
 
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/disk/image_header.hpp"
+#include "crosvisor/io/disk/image_size.hpp"
+#include "crosvisor/io/disk/open_file.hpp"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include <cerrno>
-#include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <utility>
 
 namespace crosvisor::io {
 
 namespace {
 
 // What a descriptor is for.
-enum class use { boot, disk, written_disk, output };
+enum class use { file, written_file, disk, written_disk, output };
 
-bool reads(int flags) {
-  return (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_WRONLY;
+bool is_written(use of) {
+  return of == use::written_file || of == use::written_disk;
 }
 
-bool writes(int flags) {
-  return (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_RDONLY;
-}
-
-std::optional<std::string> access_problem(int flags, use of) {
-  if (of != use::output && !reads(flags))
-    return "is not open for reading";
-  if ((of == use::output || of == use::written_disk) && !writes(flags))
-    return "is not open for writing";
-  // Linux appends whatever the offset of pwrite says.
-  if (of == use::written_disk && (flags & O_APPEND) != 0)
-    return "is open for appending";
-  return std::nullopt;
+std::optional<std::string> use_problem(int flags, use of) {
+  if (of != use::output)
+    return access_problem(flags, is_written(of));
+  return writes(flags) ? std::nullopt : std::optional<std::string>{"is not open for writing"};
 }
 
 std::optional<std::string> type_problem(const struct stat& is, use of) {
@@ -45,32 +36,19 @@ std::optional<std::string> type_problem(const struct stat& is, use of) {
     return "is a directory";
   if (of == use::output || S_ISREG(is.st_mode))
     return std::nullopt;
-  if (of == use::boot)
+  if (of == use::file || of == use::written_file)
     return "is not a regular file";
   return S_ISBLK(is.st_mode) ? std::nullopt
                              : std::optional<std::string>{"is neither a file nor a block device"};
 }
 
-bool is_empty(int fd, const struct stat& is) {
-  std::uint64_t bytes = 0;
-  if (S_ISBLK(is.st_mode))
-    return ::ioctl(fd, BLKGETSIZE64, &bytes) == 0 && bytes == 0;
-  return S_ISREG(is.st_mode) && is.st_size == 0;
-}
-
-// Two files are one if their device numbers are, or their inodes.
-struct identity {
-  dev_t device;
-  ino_t inode;
-  bool operator==(const identity&) const = default;
-};
-
-identity identity_of(const struct stat& is) {
-  return S_ISBLK(is.st_mode) ? identity{is.st_rdev, 0} : identity{is.st_dev, is.st_ino};
+bool is_empty(int fd) {
+  auto size = file_size(fd);
+  return size && *size == 0;
 }
 
 struct checked_file {
-  identity file;
+  file_identity file;
   bool writable;
   std::string label;
 };
@@ -89,30 +67,61 @@ public:
       return problem("came without a descriptor");
     if (auto what = type_problem(is_, of))
       return problem(*what);
-    if (auto what = access_problem(flags, of))
+    if (auto what = use_problem(flags, of))
       return problem(*what);
-    if (of != use::output && is_empty(fd, is_))
+    if (of == use::output)
+      return {};
+    if (is_empty(fd))
       return problem("is empty");
-    if (of == use::boot)
-      seen_.push_back({identity_of(is_), false, label_});
-    return {};
+    return check_twice(is_written(of));
   }
 
-  result<void> check_disk(const disk_config& disk, std::size_t number, vmm_kind vmm) {
-    auto key = "disks[" + std::to_string(number) + "]";
+  result<void> check_disk(const disk_config& disk, const std::string& key, vmm_kind vmm) {
     if (!disk.partitions.empty())
-      return {}; // They were looked at when the disk was built.
+      return check_partitions(disk, key);
     if (!disk.image)
       return failure{0, key + ": has no image"};
     auto checked = check(disk.image, key, disk.writable ? use::written_disk : use::disk);
     if (!checked)
       return checked;
-    if (auto fit = check_image(files_.get(disk.image.index), disk.format, vmm, label_); !fit)
-      return fit;
-    return check_twice(disk.writable);
+    return check_image(files_.get(disk.image.index), disk.format, vmm, label_);
+  }
+
+  result<void> check_app(const app_config& app) {
+    for (auto [file, key, of] :
+         {std::tuple{&app.apk, "app.apk", use::file},
+          {&app.idsig, "app.idsig", use::file},
+          {&app.instance, "app.instance", use::written_file},
+          {&app.encrypted_storage, "app.encrypted_storage", use::written_file}})
+      if (auto fit = check(*file, key, of); !fit)
+        return fit;
+    for (std::size_t i = 0; i < app.extra_apks.size(); ++i) {
+      auto key = "app.extra_apks[" + std::to_string(i) + "]";
+      if (auto fit = check(app.extra_apks[i].apk, key + ".apk", use::file); !fit)
+        return fit;
+      if (auto fit = check(app.extra_apks[i].idsig, key + ".idsig", use::file); !fit)
+        return fit;
+    }
+    return {};
   }
 
 private:
+  result<void> check_partitions(const disk_config& disk, const std::string& disk_key) {
+    for (std::size_t i = 0; i < disk.partitions.size(); ++i) {
+      const auto& partition = disk.partitions[i];
+      auto key = disk_key + ".partitions[" + std::to_string(i) + "]";
+      if (!partition.image)
+        return failure{0, key + ": has no image"};
+      auto of = partition.writable ? use::written_disk : use::disk;
+      if (auto fit = check(partition.image, key, of); !fit)
+        return fit;
+      auto sized = image_size(files_.get(partition.image.index), partition.format, label_);
+      if (!sized)
+        return sized.why();
+    }
+    return {};
+  }
+
   result<void> check_twice(bool writable) {
     checked_file now{identity_of(is_), writable, label_};
     for (auto& other : seen_)
@@ -134,11 +143,10 @@ private:
 result<int> read_only(int fd, const file_ref& file, std::vector<unique_fd>& reopened) {
   if (!writes(::fcntl(fd, F_GETFL)))
     return fd;
-  auto path = "/proc/self/fd/" + std::to_string(fd);
-  unique_fd own{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+  auto own = open_read_only(fd);
   if (!own)
-    return last_failure(in_quotes(file.path) + ": can't be opened for reading alone");
-  reopened.push_back(std::move(own));
+    return failure{own.why().code, in_quotes(file.path) + ": " + own.why().what};
+  reopened.push_back(std::move(*own));
   return reopened.back().get();
 }
 
@@ -167,11 +175,13 @@ result<void> check_vm_files(const vm_config& config, const descriptor_set& files
   for (auto [file, key] : {std::pair{&config.kernel, "kernel"},
                            {&config.initrd, "initrd"},
                            {&config.bootloader, "bootloader"}})
-    if (auto fit = check.check(*file, key, use::boot); !fit)
+    if (auto fit = check.check(*file, key, use::file); !fit)
       return fit;
   for (std::size_t i = 0; i < config.disks.size(); ++i)
-    if (auto fit = check.check_disk(config.disks[i], i, vmm); !fit)
+    if (auto fit = check.check_disk(config.disks[i], "disks[" + std::to_string(i) + "]", vmm); !fit)
       return fit;
+  if (auto fit = check.check_app(config.app); !fit)
+    return fit;
   if (auto fit = check.check(config.console, "console", use::output); !fit)
     return fit;
   return check.check(config.log, "log", use::output);

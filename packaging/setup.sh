@@ -15,7 +15,7 @@ declare -rA packages_for=(
   [run]="qemu-system-x86 qemu-utils nbdkit"
   [judges]="apksigner cryptsetup-bin fdisk fsverity gdisk libnbd-bin
     protobuf-compiler qemu-utils"
-  [bench]="libbenchmark-dev"
+  [bench]="cryptsetup-bin fsverity libbenchmark-dev openssl"
   [lint]="clang-format clang-tidy shellcheck"
   [fuzz]="clang libclang-rt-dev"
 )

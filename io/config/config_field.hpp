@@ -45,19 +45,36 @@ check read_whole(const json_value& value, const std::string& path, std::uint32_t
 config_problem unexpected_value(const json_value& value, const std::string& path,
                                 const std::string& what);
 
+/// One of an enumeration's words, which `parse` knows and `words` names.
+template <class Enum, class Parse>
+check read_word(const json_value& value, const std::string& path, const char* words, Parse parse,
+                Enum& target) {
+  auto parsed = value.kind == json_kind::string ? parse(value.text) : std::nullopt;
+  if (!parsed)
+    return unexpected_value(value, path, words);
+  target = *parsed;
+  return std::nullopt;
+}
+
 /// `unknown key "x"; did you mean "y"?`
 config_problem unknown_key(const json_member& member, const std::vector<std::string>& known);
+
+/// What becomes of keys that no field has.
+enum class unknown_keys : std::uint8_t { refused, ignored };
 
 /// Reads the object `value`, whose path is `path` (empty for the document itself), by `fields`, in
 /// the order of the document.
 template <class Target, std::size_t N>
 check read_object(const json_value& value, const std::string& path,
-                  const config_field<Target> (&fields)[N], Target& target) {
+                  const config_field<Target> (&fields)[N], Target& target,
+                  unknown_keys unknown = unknown_keys::refused) {
   if (value.kind != json_kind::object)
     return unexpected_value(value, path.empty() ? "configuration" : path, "an object");
   for (const auto& member : value.members) {
     auto field = std::find_if(std::begin(fields), std::end(fields),
                               [&](const auto& f) { return member.key == f.key; });
+    if (field == std::end(fields) && unknown == unknown_keys::ignored)
+      continue;
     if (field == std::end(fields)) {
       std::vector<std::string> known;
       for (const auto& f : fields) {

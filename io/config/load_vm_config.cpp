@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/config/bounded_read.hpp"
 #include "crosvisor/io/config/json_document.hpp"
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/config/vm_config_file.hpp"
@@ -6,7 +7,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -15,25 +15,8 @@ namespace crosvisor::io {
 
 namespace {
 
-/// The whole of a file of at most max_json_bytes, or one byte more of a larger one.
-result<std::string> read_whole_file(int fd) {
-  std::string text(max_json_bytes + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    auto n = ::read(fd, text.data() + size, text.size() - size);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return failure{errno, std::strerror(errno)};
-    if (n == 0)
-      break;
-    size += static_cast<std::size_t>(n);
-  }
-  text.resize(size);
-  return text;
-}
-
-/// The same with the file opened; without blocking on what is no regular file.
+/// The whole of a file, or one byte more of one that is too large; without blocking on what is no
+/// regular file.
 result<std::string> read_regular_file(const std::string& path) {
   unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
   if (!fd)
@@ -45,7 +28,7 @@ result<std::string> read_regular_file(const std::string& path) {
     return failure{EISDIR, "is a directory; a configuration is a JSON file"};
   if (!S_ISREG(info.st_mode))
     return failure{0, "is not a regular file; a configuration is a JSON file"};
-  return read_whole_file(fd.get());
+  return read_bounded(fd.get(), max_json_bytes + 1);
 }
 
 } // namespace

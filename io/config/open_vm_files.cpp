@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 namespace crosvisor::io {
@@ -50,6 +51,35 @@ public:
     return {};
   }
 
+  result<void> open_disk(disk_config& disk, const std::string& key) {
+    if (auto ok = open(disk.image, key, disk.writable); !ok)
+      return ok;
+    for (std::size_t i = 0; i < disk.partitions.size(); ++i) {
+      auto& partition = disk.partitions[i];
+      auto name = key + ".partitions[" + std::to_string(i) + ']';
+      if (auto ok = open(partition.image, name, partition.writable); !ok)
+        return ok;
+    }
+    return {};
+  }
+
+  result<void> open_app(app_config& app) {
+    for (auto [file, key, writable] : {std::tuple{&app.apk, "app.apk", false},
+                                       {&app.idsig, "app.idsig", false},
+                                       {&app.instance, "app.instance", true},
+                                       {&app.encrypted_storage, "app.encrypted_storage", true}})
+      if (auto ok = open(*file, key, writable); !ok)
+        return ok;
+    for (std::size_t i = 0; i < app.extra_apks.size(); ++i) {
+      auto key = "app.extra_apks[" + std::to_string(i) + ']';
+      if (auto ok = open(app.extra_apks[i].apk, key + ".apk", false); !ok)
+        return ok;
+      if (auto ok = open(app.extra_apks[i].idsig, key + ".idsig", false); !ok)
+        return ok;
+    }
+    return {};
+  }
+
   std::shared_ptr<descriptor_set> take() { return std::move(files_); }
 
 private:
@@ -73,10 +103,11 @@ result<std::shared_ptr<descriptor_set>> open_vm_files(vm_config& config,
       return ok.why();
   }
   for (std::size_t i = 0; i < config.disks.size(); ++i) {
-    auto& disk = config.disks[i];
-    if (auto ok = opener.open(disk.image, "disks[" + std::to_string(i) + ']', disk.writable); !ok)
+    if (auto ok = opener.open_disk(config.disks[i], "disks[" + std::to_string(i) + ']'); !ok)
       return ok.why();
   }
+  if (auto ok = opener.open_app(config.app); !ok)
+    return ok.why();
   return opener.take();
 }
 

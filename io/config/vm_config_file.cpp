@@ -2,6 +2,7 @@
 #include "crosvisor/io/config/vm_config_file.hpp"
 
 #include "crosvisor/io/config/config_field.hpp"
+#include "crosvisor/io/config/disk_fields.hpp"
 #include "crosvisor/io/config/json_document.hpp"
 #include "crosvisor/io/config/semver_requirement.hpp"
 
@@ -22,25 +23,8 @@ struct config_draft {
   bool topology_given = false;
 };
 
-/// A disk while it is read.
-struct disk_draft {
-  disk_config disk;
-  bool writable_given = false;
-  bool partitions_given = false;
-};
-
 check unsupported(value_ref value, path_ref path, const std::string& why) {
   return config_problem{value.offset, path + ": " + why};
-}
-
-/// One of an enumeration's words.
-template <class Enum, class Parse>
-check read_word(value_ref value, path_ref path, const char* words, Parse parse, Enum& target) {
-  auto parsed = value.kind == json_kind::string ? parse(value.text) : std::nullopt;
-  if (!parsed)
-    return unexpected_value(value, path, words);
-  target = *parsed;
-  return std::nullopt;
 }
 
 check read_topology(value_ref value, path_ref path, config_draft& draft) {
@@ -98,60 +82,6 @@ check read_input_device(value_ref value, path_ref path, config_draft&) {
   return std::nullopt;
 }
 
-check read_partitions(value_ref value, path_ref path, disk_draft& draft) {
-  if (value.kind != json_kind::array)
-    return unexpected_value(value, path, "an array");
-  draft.partitions_given = !value.items.empty();
-  return std::nullopt;
-}
-
-constexpr config_field<disk_draft> disk_fields[] = {
-  {"image",
-   [](value_ref v, path_ref p, disk_draft& d) { return read_path(v, p, d.disk.image.path); }},
-  {"format",
-   [](value_ref v, path_ref p, disk_draft& d) {
-     return read_word(v, p, "\"raw\" or \"qcow2\"", parse_image_format, d.disk.format);
-   }},
-  {"writable",
-   [](value_ref v, path_ref p, disk_draft& d) {
-     d.writable_given = true;
-     return read_flag(v, p, d.disk.writable);
-   }},
-  {"partitions", read_partitions},
-};
-
-check read_disk(value_ref value, path_ref path, disk_config& target) {
-  disk_draft draft;
-  if (auto problem = read_object(value, path, disk_fields, draft))
-    return problem;
-  if (draft.disk.image && draft.partitions_given) {
-    return config_problem{value.offset,
-                          path + ": image and partitions: a disk has one or the other, not both"};
-  }
-  if (draft.partitions_given) {
-    return unsupported(value.find("partitions")->value, path + ".partitions",
-                       "partitions are not supported yet; give an image");
-  }
-  if (!draft.disk.image)
-    return config_problem{value.offset, path + ".image: missing; a disk needs an image"};
-  if (!draft.writable_given)
-    return config_problem{value.offset, path + ".writable: missing; say true or false"};
-  target = std::move(draft.disk);
-  return std::nullopt;
-}
-
-check read_disks(value_ref value, path_ref path, config_draft& draft) {
-  if (value.kind != json_kind::array)
-    return unexpected_value(value, path, "an array");
-  for (std::size_t i = 0; i < value.items.size(); ++i) {
-    disk_config disk;
-    if (auto problem = read_disk(value.items[i], path + '[' + std::to_string(i) + ']', disk))
-      return problem;
-    draft.config.disks.push_back(std::move(disk));
-  }
-  return std::nullopt;
-}
-
 constexpr config_field<config_draft> vm_fields[] = {
   {"name", [](value_ref v, path_ref p, config_draft& d) { return read_text(v, p, d.config.name); }},
   {"kernel",
@@ -162,7 +92,8 @@ constexpr config_field<config_draft> vm_fields[] = {
                     config_draft& d) { return read_path(v, p, d.config.bootloader.path); }},
   {"params",
    [](value_ref v, path_ref p, config_draft& d) { return read_text(v, p, d.config.params); }},
-  {"disks", read_disks},
+  {"disks",
+   [](value_ref v, path_ref p, config_draft& d) { return read_disks(v, p, d.config.disks); }},
   {"memory_mib",
    [](value_ref v, path_ref p, config_draft& d) {
      return read_whole(v, p, min_memory_mib, max_memory_mib, d.config.memory_mib);
@@ -226,15 +157,19 @@ check read_document(const json_value& document, config_draft& draft) {
 
 } // namespace
 
+result<vm_config> read_vm_config(const json_value& document, const json_source& source) {
+  config_draft draft;
+  if (auto problem = read_document(document, draft))
+    return source.complain(problem->offset, problem->what);
+  return std::move(draft.config);
+}
+
 result<vm_config> parse_vm_config(std::string_view text, const std::string& file_name) {
   json_source source{text, printable(file_name, 4096)};
   auto document = parse_json(source);
   if (!document)
     return document.why();
-  config_draft draft;
-  if (auto problem = read_document(*document, draft))
-    return source.complain(problem->offset, problem->what);
-  return std::move(draft.config);
+  return read_vm_config(*document, source);
 }
 
 } // namespace crosvisor::io

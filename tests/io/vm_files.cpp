@@ -34,6 +34,14 @@ struct fixture {
     config.disks.push_back({file(dir.write(name, content), flags), image_format::raw, writable});
   }
 
+  /// One partition more on the first disk.
+  void partition(const std::string& name, const std::string& content, int flags, bool writable) {
+    if (config.disks.empty())
+      config.disks.push_back({{}, image_format::raw, true});
+    config.disks[0].partitions.push_back(
+      {name, file(dir.write(name, content), flags), image_format::raw, writable, ""});
+  }
+
   // "" when everything is fit.
   std::string problem(vmm_kind vmm = vmm_kind::qemu) {
     auto checked = check_vm_files(config, files, vmm);
@@ -152,6 +160,98 @@ CAF_TEST(what is not written is described for reading alone) {
   files.clear();
   config.kernel = {};
   CAF_CHECK_LESS(open_descriptors().size(), before.descriptors.size() + 1);
+}
+
+CAF_TEST(partitions are files as they are used) {
+  partition("ro.img", "x", O_RDWR, false);
+  partition("rw.img", "x", O_RDWR, true);
+  for (auto vmm : {vmm_kind::qemu, vmm_kind::crosvm})
+    CAF_CHECK_EQUAL(problem(vmm), "");
+  auto with = [&](const std::string& content, int flags, bool writable) {
+    config.disks[0].partitions.resize(1);
+    partition("p.img", content, flags, writable);
+    return problem();
+  };
+  CAF_CHECK_EQUAL(with("x", O_RDONLY, true),
+                  "disks[0].partitions[1] \"p.img\": is not open for writing");
+  CAF_CHECK_EQUAL(with("x", O_RDWR | O_APPEND, true),
+                  "disks[0].partitions[1] \"p.img\": is open for appending");
+  CAF_CHECK_EQUAL(with("x", O_WRONLY, false),
+                  "disks[0].partitions[1] \"p.img\": is not open for reading");
+  CAF_CHECK_EQUAL(with("", O_RDONLY, false), "disks[0].partitions[1] \"p.img\": is empty");
+  CAF_CHECK_EQUAL(with("QFI\xfb", O_RDONLY, false),
+                  "disks[0].partitions[1] \"p.img\": stated as raw, but its first bytes are those "
+                  "of qcow2; a partition is raw or sparse");
+  config.disks[0].partitions[1].format = image_format::sparse;
+  CAF_CHECK_EQUAL(problem(), "disks[0].partitions[1] \"p.img\": sparse image: does not begin with "
+                             "the bytes 3a ff 26 ed");
+  config.disks[0].partitions[1].image = file("/dev/null", O_RDWR);
+  CAF_CHECK_EQUAL(problem(),
+                  "disks[0].partitions[1] \"null\": is neither a file nor a block device");
+  config.disks[0].partitions[1].image = {"gone", 4'000'000'000};
+  CAF_CHECK_EQUAL(problem(), "disks[0].partitions[1] \"gone\": came without a descriptor");
+  config.disks[0].partitions[1].image = {};
+  CAF_CHECK_EQUAL(problem(), "disks[0].partitions[1]: has no image");
+}
+
+CAF_TEST(a file that is written is given once across disks and partitions) {
+  partition("a.img", "x", O_RDWR, true);
+  config.disks.push_back({file(dir / "a.img", O_RDONLY), image_format::raw, false});
+  CAF_CHECK_EQUAL(problem(), "disks[1] \"a.img\": is the same file as disks[0].partitions[0] "
+                             "\"a.img\", and one of them is writable");
+  config.disks[0].partitions[0].writable = false;
+  CAF_CHECK_EQUAL(problem(), "");
+  config.disks.pop_back();
+  config.disks[0].partitions.push_back(
+    {"b", file(dir / "a.img", O_RDWR), image_format::raw, true, ""});
+  CAF_CHECK_EQUAL(problem(), "disks[0].partitions[1] \"a.img\": is the same file as "
+                             "disks[0].partitions[0] \"a.img\", and one of them is writable");
+}
+
+CAF_TEST(a disk of partitions is described without a descriptor) {
+  partition("a.img", "x", O_RDWR, true);
+  disk("b.img", "x", O_RDONLY, false);
+  auto described = describe_vm_files(config, files);
+  CAF_REQUIRE(static_cast<bool>(described));
+  CAF_REQUIRE_EQUAL(described->disks.size(), 2u);
+  CAF_CHECK_EQUAL(described->disks[0].fd, -1);
+  CAF_CHECK(described->disks[0].writable);
+  CAF_CHECK_EQUAL(described->disks[1].fd, files.get(config.disks[1].image.index));
+}
+
+CAF_TEST(the files of an app are checked) {
+  config = {};
+  auto make = [&](const char* name, int flags) { return file(dir.write(name, "x"), flags); };
+  auto fresh = [&] {
+    config.app.apk = make("apk", O_RDONLY);
+    config.app.idsig = make("idsig", O_RDONLY);
+    config.app.instance = make("instance", O_RDWR);
+    config.app.encrypted_storage = make("store", O_RDWR);
+    config.app.extra_apks = {{make("extra", O_RDONLY), make("extra.idsig", O_RDONLY)}};
+  };
+  fresh();
+  CAF_CHECK_EQUAL(problem(), "");
+  config.app.apk = file("/tmp", O_RDONLY);
+  CAF_CHECK_EQUAL(problem(), "app.apk \"tmp\": is a directory");
+  fresh();
+  config.app.idsig = file("/dev/null", O_RDONLY);
+  CAF_CHECK_EQUAL(problem(), "app.idsig \"null\": is not a regular file");
+  fresh();
+  config.app.instance = make("instance", O_RDONLY);
+  CAF_CHECK_EQUAL(problem(), "app.instance \"instance\": is not open for writing");
+  config.app.instance = file("/dev/null", O_RDWR);
+  CAF_CHECK_EQUAL(problem(), "app.instance \"null\": is not a regular file");
+  fresh();
+  config.app.encrypted_storage = file(dir / "instance", O_RDWR);
+  CAF_CHECK_EQUAL(problem(), "app.encrypted_storage \"instance\": is the same file as app.instance "
+                             "\"instance\", and one of them is writable");
+  config.app.encrypted_storage = {};
+  CAF_CHECK_EQUAL(problem(), "");
+  config.app.extra_apks[0].apk = {"gone", 4'000'000'000};
+  CAF_CHECK_EQUAL(problem(), "app.extra_apks[0].apk \"gone\": came without a descriptor");
+  fresh();
+  config.app.extra_apks[0].idsig = make("extra.idsig", O_WRONLY);
+  CAF_CHECK_EQUAL(problem(), "app.extra_apks[0].idsig \"extra.idsig\": is not open for reading");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -86,7 +86,8 @@ CAF_TEST(disks are few and have images) {
                     c.disks.resize(25, {{"d", 0}, {}, false});
                   }),
                   "disks: 25 given; at most 24 are allowed");
-  CAF_CHECK_EQUAL(problem_with([](auto& c) { c.disks.resize(1); }), "disks[0]: has no image");
+  CAF_CHECK_EQUAL(problem_with([](auto& c) { c.disks.resize(1); }),
+                  "disks[0]: has no image and no partitions");
 }
 
 CAF_TEST(words and kinds map both ways) {

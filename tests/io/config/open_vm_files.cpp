@@ -33,7 +33,7 @@ struct fixture {
   ~fixture() { std::filesystem::remove_all(folder); }
 
   void add_disk(const std::string& path, bool writable) {
-    config.disks.push_back({{path, 0}, image_format::raw, writable});
+    config.disks.push_back({{path, 0}, image_format::raw, writable, {}});
   }
 
   std::string problem() {
@@ -82,6 +82,49 @@ CAF_TEST(each file is found by its index and has its mode) {
   CAF_CHECK_EQUAL(status_flags(config.disks[0].image.index), O_RDONLY);
   CAF_CHECK_EQUAL(status_flags(config.disks[1].image.index), O_RDWR);
   CAF_CHECK_EQUAL(::fcntl(set.get(config.kernel.index), F_GETFD), FD_CLOEXEC);
+}
+
+CAF_TEST(partitions are open as they are used) {
+  config.disks.push_back({{},
+                          image_format::raw,
+                          true,
+                          {{"a", {"a.img"}, image_format::raw, false, ""},
+                           {"b", {"b.img"}, image_format::raw, true, ""}}});
+  auto files = open_vm_files(config, folder);
+  CAF_REQUIRE(static_cast<bool>(files));
+  CAF_CHECK_EQUAL((*files)->size(), 3u);
+  auto& partitions = config.disks[0].partitions;
+  auto fd = [&](std::size_t i) { return (*files)->get(partitions[i].image.index); };
+  CAF_CHECK_EQUAL(content(fd(0)), "a.img");
+  CAF_CHECK_EQUAL(content(fd(1)), "b.img");
+  CAF_CHECK_EQUAL(::fcntl(fd(0), F_GETFL) & O_ACCMODE, O_RDONLY);
+  CAF_CHECK_EQUAL(::fcntl(fd(1), F_GETFL) & O_ACCMODE, O_RDWR);
+  partitions[1].image.path = "c.img";
+  CAF_CHECK_EQUAL(problem(),
+                  "disks[0].partitions[1] \"c.img\": no such file in " + folder.string());
+}
+
+CAF_TEST(the files of an app are open as it uses them) {
+  config = {};
+  config.app.apk.path = "vmlinux";
+  config.app.idsig.path = "vmlinux";
+  config.app.instance.path = "a.img";
+  config.app.encrypted_storage.path = "b.img";
+  config.app.extra_apks = {{{"a.img"}, {"b.img"}}};
+  auto files = open_vm_files(config, folder);
+  CAF_REQUIRE(static_cast<bool>(files));
+  CAF_CHECK_EQUAL((*files)->size(), 6u);
+  auto mode = [&](const file_ref& file) {
+    return ::fcntl((*files)->get(file.index), F_GETFL) & O_ACCMODE;
+  };
+  CAF_CHECK_EQUAL(mode(config.app.apk), O_RDONLY);
+  CAF_CHECK_EQUAL(mode(config.app.idsig), O_RDONLY);
+  CAF_CHECK_EQUAL(mode(config.app.instance), O_RDWR);
+  CAF_CHECK_EQUAL(mode(config.app.encrypted_storage), O_RDWR);
+  CAF_CHECK_EQUAL(mode(config.app.extra_apks[0].apk), O_RDONLY);
+  config.app.extra_apks[0].idsig.path = "missing";
+  CAF_CHECK_EQUAL(problem(),
+                  "app.extra_apks[0].idsig \"missing\": no such file in " + folder.string());
 }
 
 CAF_TEST(the first file that can not be had is named) {

@@ -159,17 +159,84 @@ CAF_TEST(a disk needs an image and says whether it is writable) {
   CAF_CHECK_EQUAL(disk(R"("image": "a")"),
                   "f.json:1:27: disks[0].writable: missing; say true or false");
   CAF_CHECK_EQUAL(disk(R"("writable": true)"),
-                  "f.json:1:27: disks[0].image: missing; a disk needs an image");
+                  "f.json:1:27: disks[0].image: missing; a disk needs an image or partitions");
   CAF_CHECK_EQUAL(disk(R"("writable": true, "partitions": [])"),
-                  "f.json:1:27: disks[0].image: missing; a disk needs an image");
+                  "f.json:1:27: disks[0].image: missing; a disk needs an image or partitions");
   CAF_CHECK_EQUAL(
-    disk(R"("writable": true, "image": "a", "partitions": [{}])"),
+    disk(R"("writable": true, "image": "a", "partitions": [{"label": "l", "path": "p"}])"),
     "f.json:1:27: disks[0]: image and partitions: a disk has one or the other, not both");
-  CAF_CHECK_EQUAL(
-    disk(R"("writable": true, "partitions": [{}])"),
-    "f.json:1:60: disks[0].partitions: partitions are not supported yet; give an image");
   CAF_CHECK_EQUAL(disk(R"("image": "a", "writable": true, "format": "vmdk")"),
                   "f.json:1:70: disks[0].format: expected \"raw\" or \"qcow2\", got \"vmdk\"");
+}
+
+CAF_TEST(a disk of partitions is read) {
+  auto config = parse(R"({"kernel": "k", "disks": [
+    {"writable": true, "partitions": [
+      {"label": "boot", "path": "boot.img"},
+      {"label": "super", "path": "/srv/super.img", "format": "sparse"},
+      {"label": "data", "path": "data.img", "writable": true, "format": "raw",
+       "guid": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"}]},
+    {"image": "root.img", "writable": false}]})");
+  CAF_REQUIRE_EQUAL(config.disks.size(), 2u);
+  CAF_CHECK(!config.disks[0].image);
+  auto& partitions = config.disks[0].partitions;
+  CAF_REQUIRE_EQUAL(partitions.size(), 3u);
+  CAF_CHECK_EQUAL(partitions[0].label, "boot");
+  CAF_CHECK_EQUAL(partitions[0].image.path, "boot.img");
+  CAF_CHECK(partitions[0].format == image_format::raw);
+  CAF_CHECK(!partitions[0].writable);
+  CAF_CHECK_EQUAL(partitions[0].guid, "");
+  CAF_CHECK(partitions[1].format == image_format::sparse);
+  CAF_CHECK(partitions[2].writable);
+  CAF_CHECK_EQUAL(partitions[2].guid, "C12A7328-F81F-11D2-BA4B-00A0C93EC93B");
+  CAF_CHECK(config.disks[1].partitions.empty());
+}
+
+CAF_TEST(each fault of a partition is found where it stands) {
+  auto partition = [](const std::string& members, const std::string& writable = "true") {
+    auto text = problem_with("\"disks\": [{\"writable\": " + writable + ", \"partitions\": [{"
+                             + members + "}]}]");
+    auto key = text.find("disks[0]");
+    return key == std::string::npos ? text : text.substr(key);
+  };
+  CAF_CHECK_EQUAL(partition(R"("path": "p")"),
+                  "disks[0].partitions[0].label: missing; a partition needs a label");
+  CAF_CHECK_EQUAL(partition(R"("label": "l")"),
+                  "disks[0].partitions[0].path: missing; a partition needs an image");
+  CAF_CHECK_EQUAL(partition(R"("label": "l", "image": "p")"), "f.json:1:76: unknown key \"image\"");
+  CAF_CHECK_EQUAL(partition(R"("label": "0123456789012345678901234567890123456", "path": "p")"),
+                  "disks[0].partitions[0].label: is 37 UTF-16 units long; at most 36 are allowed");
+  CAF_CHECK_EQUAL(partition(R"("label": "a\nb", "path": "p")"),
+                  "disks[0].partitions[0].label: is not printable UTF-8 text");
+  CAF_CHECK_EQUAL(partition(R"("label": "l", "path": "p", "format": "qcow2")"),
+                  "disks[0].partitions[0].format: expected \"raw\" or \"sparse\", got \"qcow2\"");
+  CAF_CHECK_EQUAL(partition(R"("label": "l", "path": "p", "writable": 1)"),
+                  "disks[0].partitions[0].writable: expected true or false, got 1");
+  CAF_CHECK_EQUAL(partition(R"("label": "l", "path": "p", "guid": "C12A7328")"),
+                  "disks[0].partitions[0].guid: expected a GUID such as "
+                  "\"C12A7328-F81F-11D2-BA4B-00A0C93EC93B\", got \"C12A7328\"");
+  CAF_CHECK_EQUAL(partition(R"("label": "l", "path": "p", "writable": true)", "false"),
+                  "disks[0].partitions[0].writable: its disk is not writable");
+  CAF_CHECK_EQUAL(partition(R"("label": "l", "path": "p", "writable": true, "format": "sparse")"),
+                  "disks[0].partitions[0]: a sparse image can't be written; make it raw, or the "
+                  "partition read-only");
+  CAF_CHECK_EQUAL(partition(R"("label": "l", "path": "p"}, {"label": "l", "path": "q")"),
+                  "disks[0].partitions[1].label: \"l\" is partitions[0]'s, too");
+}
+
+CAF_TEST(partitions go with a disk that has nothing else) {
+  const std::string one = R"("partitions": [{"label": "l", "path": "p"}])";
+  auto disk = [](const std::string& members) {
+    return problem_with("\"disks\": [{" + members + "}]");
+  };
+  CAF_CHECK_EQUAL(disk(one), "f.json:1:27: disks[0].writable: missing; say true or false");
+  CAF_CHECK_EQUAL(disk(one + R"(, "writable": false, "format": "raw")"),
+                  "f.json:1:27: disks[0].format: goes with an image; partitions have formats of "
+                  "their own");
+  CAF_CHECK_EQUAL(disk(R"("writable": false, "partitions": {})"),
+                  "f.json:1:61: disks[0].partitions: expected an array, got an object");
+  CAF_CHECK_EQUAL(disk(R"("writable": false, "partitions": [3])"),
+                  "f.json:1:62: disks[0].partitions[0]: expected an object, got 3");
 }
 
 CAF_TEST(too many disks are refused) {
