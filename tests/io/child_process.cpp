@@ -10,9 +10,11 @@
 
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
 
@@ -275,6 +277,23 @@ CAF_TEST(a child dies with its parent) {
   ::waitpid(parent, nullptr, 0);
   pollfd end{pidfd.get(), POLLIN, 0};
   CAF_CHECK_EQUAL(::poll(&end, 1, 10'000), 1);
+}
+
+CAF_TEST(standard input is what was given and can be what output is) {
+  int ends[2];
+  CAF_REQUIRE_EQUAL(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  unique_fd ours{ends[0]}, theirs{ends[1]};
+  child_command command{"/bin/sh", {"sh", "-c", "read word; echo got $word"}, {}, -1, -1};
+  command.stdin_fd = command.stdout_fd = theirs.get();
+  auto child = start(std::move(command));
+  CAF_REQUIRE(child);
+  theirs.reset();
+  CAF_REQUIRE_EQUAL(::write(ours.get(), "this\n", 5), 5);
+  char text[64];
+  auto got = ::recv(ours.get(), text, 9, MSG_WAITALL);
+  CAF_CHECK_EQUAL(std::string(text, static_cast<std::size_t>(std::max<ssize_t>(got, 0))),
+                  "got this\n");
+  CAF_CHECK_EQUAL(exits.wait(1).size(), std::size_t{1});
 }
 
 CAF_TEST(without close_range descriptors are found in proc) {

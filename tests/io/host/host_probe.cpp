@@ -93,6 +93,26 @@ CAF_TEST(devices that are not there say what to do) {
   CAF_CHECK(!host.protected_vms.available);
 }
 
+CAF_TEST(the server of composite disks needs nbdkit and the plugin) {
+  options.program_dirs = {dir.path()};
+  options.disk_plugin = dir.write("plugin.so", "");
+  auto host = probe_host(options);
+  CAF_CHECK(!host.disk_server.available);
+  CAF_CHECK_EQUAL(host.disk_server.detail,
+                  "no nbdkit in " + dir.path() + "; install the package nbdkit");
+  script("nbdkit", "");
+  host = probe_host(options);
+  CAF_CHECK(host.disk_server.available);
+  CAF_CHECK_EQUAL(host.disk_server.detail, dir / "plugin.so");
+  options.disk_plugin = dir / "nowhere.so";
+  CAF_CHECK(has(probe_host(options).disk_server.detail, "No such file"));
+  // Without a path it is not beside this program.
+  options.disk_plugin = "";
+  host = probe_host(options);
+  CAF_CHECK(!host.disk_server.available);
+  CAF_CHECK(has(host.disk_server.detail, "no nbdkit-composite-plugin.so in "));
+}
+
 CAF_TEST(a file that is no KVM is none) {
   options.kvm_device = dir.write("kvm", "");
   auto host = probe_host(options);

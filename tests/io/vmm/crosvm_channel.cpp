@@ -53,8 +53,10 @@ struct fixture {
     vm->vm.accel = accel_kind::kvm;
     vm->vm.kernel = vm->file("kernel", "kernel");
     vm->vm.initrd = vm->file("initrd", "initrd");
+    auto more = vm->vm.disks;
     vm->vm.disks = {{vm->file("a.raw", "disk"), false, image_format::raw, false},
                     {vm->file("b.raw", "disk", true), false, image_format::raw, true}};
+    vm->vm.disks.insert(vm->vm.disks.end(), more.begin(), more.end());
     vm->vm.params = play;
     return vm->start(*driver);
   }
@@ -71,6 +73,27 @@ struct fixture {
 } // namespace
 
 CAF_TEST_FIXTURE_SCOPE(crosvm_channel_tests, fixture)
+
+CAF_TEST(a composite disk is inherited with its components in their modes) {
+  for (auto old : {false, true}) {
+    if (old)
+      play_2021();
+    features.push_back("composite-disk");
+    vm.emplace();
+    vm->composite_disk();
+    CAF_REQUIRE(start("play=exit:0"));
+    CAF_CHECK_EQUAL(vm->end(), "shutdown, exit code 0");
+    CAF_CHECK_EQUAL(vm->messages(), "");
+  }
+}
+
+CAF_TEST(a composite disk whose component is missing is not started) {
+  vm->composite_disk().components.pop_back();
+  CAF_REQUIRE(start("play=exit:0"));
+  CAF_CHECK_NOT_EQUAL(vm->end(), "shutdown, exit code 0");
+  CAF_CHECK(has(vm->messages(), "component"));
+  CAF_CHECK(has(vm->messages(), "is not open"));
+}
 
 CAF_TEST(every documented end is read as what it is) {
   check_end("play=exit:0", "shutdown, exit code 0");

@@ -88,6 +88,8 @@ struct fixture : launched_vms {
     return all;
   }
 
+  std::string nth_word(std::size_t n) { return told(n).back().what; }
+
   void check_fails(launch_request what, launch_failure where, const std::string& words) {
     vmm = launch(std::move(what));
     auto last = told(1).back();
@@ -139,7 +141,7 @@ CAF_TEST(a VMM reads and writes partitions through the real server) {
 CAF_TEST(a server that is killed is a fault of its VM) {
   open_with(waits, "/usr/bin/nbdkit");
   start();
-  CAF_CHECK_EQUAL(told(1)[0].what, "up");
+  CAF_CHECK_EQUAL(nth_word(1), "up");
   for (auto pid : child_pids())
     if (name_of_process(pid) == "nbdkit")
       ::kill(pid, SIGKILL);
@@ -147,7 +149,7 @@ CAF_TEST(a server that is killed is a fault of its VM) {
   CAF_CHECK_EQUAL(fault.what, "fault");
   CAF_CHECK_EQUAL(fault.words, "its disk server ended: signal 9");
   vmm->kill();
-  CAF_CHECK_EQUAL(told(3)[2].what, "exit");
+  CAF_CHECK_EQUAL(nth_word(3), "exit");
   check_nothing_left();
 }
 
@@ -157,7 +159,7 @@ CAF_TEST(a server that ends while its VMM goes on is a fault) {
   auto fault = told(2)[1];
   CAF_CHECK_EQUAL(fault.words, "its disk server ended: exit code 0");
   vmm->kill();
-  CAF_CHECK_EQUAL(told(3)[2].what, "exit");
+  CAF_CHECK_EQUAL(nth_word(3), "exit");
   check_nothing_left();
 }
 
@@ -170,9 +172,9 @@ CAF_TEST(the server of a disk gets that disk and nothing else) {
   auto numbers = disk.components;
   numbers.push_back(disk.descriptor.get());
   vmm = launch(std::move(asked));
-  CAF_CHECK_EQUAL(told(1)[0].what, "up");
+  CAF_CHECK_EQUAL(nth_word(1), "up");
   vmm->kill();
-  CAF_CHECK_EQUAL(told(2)[1].what, "exit");
+  CAF_CHECK_EQUAL(nth_word(2), "exit");
   CAF_CHECK_EQUAL(log().substr(0, wanted.size()), wanted);
   // 255 is bash's own, for its script.
   std::vector<int> others;

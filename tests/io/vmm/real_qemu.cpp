@@ -85,6 +85,27 @@ CAF_TEST(a running guest is asked everything) {
   CAF_CHECK_EQUAL(vm->messages(), "");
 }
 
+CAF_TEST(a composite disk is served and its server ends with QEMU) {
+  auto& disk = vm->composite_disk();
+  CAF_REQUIRE(vm->serve(disk, NBDKIT_PLUGIN));
+  start(stand_still);
+  CAF_CHECK_EQUAL(nth(vm->events, 0), "up");
+  CAF_CHECK_EQUAL(vm->ask(vmm_request::quit), "");
+  CAF_CHECK_EQUAL(vm->end(), "killed, exit code 0");
+  auto ended = vm->server_exits.wait(1);
+  CAF_REQUIRE_EQUAL(ended.size(), 1u);
+  CAF_CHECK(ended[0].kind == exit_kind::code);
+  CAF_CHECK_EQUAL(ended[0].value, 0);
+  CAF_CHECK_EQUAL(vm->messages(), "");
+}
+
+CAF_TEST(a disk without its server is a failed start) {
+  auto& disk = vm->composite_disk();
+  CAF_REQUIRE(vm->serve(disk, "/nowhere/plugin.so"));
+  start(stand_still);
+  CAF_CHECK_EQUAL(vm->end(), "start_failed, exit code 1");
+}
+
 CAF_TEST(a kernel that is none is a failed start) {
   vm->vm.kernel = vm->file("kernel", std::string(8192, 'x'));
   run();

@@ -59,6 +59,17 @@ CAF_TEST(an end before it is up is a failed start or a signal) {
   check_end("play=signal:9", "killed, signal 9");
 }
 
+CAF_TEST(a composite disk has a server that speaks) {
+  CAF_REQUIRE(vm->serve(vm->composite_disk(), NBDKIT_PLUGIN));
+  CAF_REQUIRE(start("play=off"));
+  CAF_CHECK_EQUAL(vm->end(), "shutdown, exit code 0");
+  vm.emplace();
+  CAF_REQUIRE(vm->serve(vm->composite_disk(), "/nowhere/plugin.so"));
+  CAF_REQUIRE(start("play=off"));
+  CAF_CHECK_EQUAL(vm->end(), "start_failed, exit code 1");
+  CAF_CHECK(vm->messages().find("no disk server") != std::string::npos);
+}
+
 CAF_TEST(the whole of a VM that behaves) {
   CAF_REQUIRE(start("play=console:hello play=log:noted"));
   CAF_CHECK_EQUAL(nth(vm->events, 0), "up");

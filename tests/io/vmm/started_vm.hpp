@@ -2,6 +2,8 @@
 // A VM whose VMM is started by its driver, as the launcher does it.
 #pragma once
 
+#include "crosvisor/io/disk/composite_file.hpp"
+#include "crosvisor/io/vmm/disk_server.hpp"
 #include "crosvisor/io/vmm/vmm_driver.hpp"
 
 #include "crosvisor/tests/io/leftovers.hpp"
@@ -20,6 +22,7 @@ public:
   /// What the channel has told: `up`, `fault: …`.
   mailbox<std::string> events;
   mailbox<io::exit_status> exits;
+  mailbox<io::exit_status> server_exits;
   io::vm_description vm;
 
   started_vm() {
@@ -35,6 +38,7 @@ public:
 
   ~started_vm() {
     child.reset();
+    server.reset();
     channel.reset();
   }
 
@@ -57,6 +61,36 @@ public:
     device_end_.reset(ends[0]);
     files_.emplace_back(ends[1]);
     return ends[1];
+  }
+
+  /// Adds a composite disk of a part that is fixed and one that can be written, each of 64 KiB.
+  io::described_disk& composite_disk() {
+    auto fixed = file("fixed", std::string(64u << 10, 'f'));
+    auto written = file("written", std::string(64u << 10, 'w'), true);
+    auto path = [](int fd) { return "/proc/self/fd/" + std::to_string(fd); };
+    auto bytes = io::serialize(
+      {1, {{path(fixed), 0, 0, false}, {path(written), 64u << 10, 0, true}}, 128u << 10});
+    io::described_disk disk{file("composite", bytes), false, image_format::raw, true};
+    disk.composite = true;
+    disk.components = {fixed, written};
+    vm.disks.push_back(disk);
+    return vm.disks.back();
+  }
+
+  /// Starts the real server of a composite disk; whether it was.
+  bool serve(io::described_disk& disk, const std::string& plugin) {
+    auto ends = io::make_disk_connection();
+    if (!ends)
+      return complain(ends.why());
+    auto command =
+      io::disk_server_command({"/usr/bin/nbdkit", plugin}, disk, ends->server.get(), -1);
+    auto started = io::child_process::start(loop, command, [this](auto s) { server_exits.put(s); });
+    if (!started)
+      return complain(started.why());
+    server = std::move(*started);
+    files_.push_back(std::move(ends->vmm));
+    disk.server = files_.back().get();
+    return true;
   }
 
   /// Whether it was started; else why not, in `events`.
@@ -126,6 +160,7 @@ public:
   io::event_loop loop{"test-loop"};
   io::worker_pool workers{4};
   std::shared_ptr<io::child_process> child;
+  std::shared_ptr<io::child_process> server;
   std::shared_ptr<io::vmm_channel> channel;
   vmm_exit last;
   std::string stderr_path;
