@@ -73,7 +73,7 @@ public:
       return named("APK", signature.why());
     if (signature->digest.empty() && !spec.allow_unsigned)
       return failure{0, "APK is not signed by APK signature scheme v3, since "
-                          + signature->unsigned_because};
+                          + signature->unsigned_because + "; only allow_unsigned takes it so"};
     if (auto current = read_current(*signature))
       return info(*current, true);
     return make(*signature);

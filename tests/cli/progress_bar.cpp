@@ -24,5 +24,5 @@ CAF_TEST(a line at the beginning and at the end) {
 }
 
 CAF_TEST(a name can not steer the terminal) {
-  CAF_CHECK_EQUAL(progress_line("\x1b[2J", 0, 1, 0ms), "\\x1B[2J  [--------------------]    0 %");
+  CAF_CHECK_EQUAL(progress_line("\x1b[2J", 0, 1, 0ms), "\\x1b[2J  [--------------------]    0 %");
 }

@@ -21,6 +21,7 @@ struct fixture : actor_fixture {
     host.host.memory_mib = 1024;
     host.host.vmms = {{vmm_kind::qemu, "/usr/bin/qemu", "QEMU 7.2", {true, ""}, {}}};
     host.host.protected_vms = {false, "no pKVM"};
+    host.host.disk_server = {true, "composite.so"};
     host.launcher = launcher;
     host.cids = claimer;
     host.last_cid = last_cid;
