@@ -84,7 +84,8 @@ int create_composite(const create_composite_arguments& arguments) {
   if (made)
     return done;
   auto code = made.why().code;
-  return complain(code == EEXIST ? conflict : code == 0 ? usage : failed, made.why().what);
+  auto misnamed = code == 0 || code == ENOENT || code == EISDIR;
+  return complain(code == EEXIST ? conflict : misnamed ? usage : failed, made.why().what);
 }
 
 } // namespace crosvisor::cli

@@ -159,6 +159,11 @@ head -c 104857600 /dev/zero | tr '\0' ' ' >plain/assets/big.json
 app_refused "big.apk: *assets/big.json*104857600*" \
   big.apk big.idsig instance.img assets/big.json --allow-unsigned
 
+begin "an APK that unpacks to more than the guest's memory"
+(cp demo.apk bomb.apk && truncate -s 600M bomb && zip -q -9 -X bomb.apk bomb && rm bomb)
+run_app bomb.apk bomb.idsig bomb.img assets/vm_config.json --allow-unsigned
+no_payload 126 "*memory*"
+
 begin "a truncated APK"
 head -c 100000 demo.apk >cut.apk
 app_refused "cut.apk: *" cut.apk cut.idsig instance.img assets/vm_config.json
