@@ -69,6 +69,9 @@ CAF_TEST(a moved file is removed once) {
 
 CAF_TEST(no folder and a directory are failures) {
   temp_dir dir;
-  CAF_CHECK_EQUAL(made_file::open_or_make(dir / "no/such").why().code, ENOENT);
-  CAF_CHECK_EQUAL(made_file::open_or_make(dir.path()).why().code, EISDIR);
+  auto missing = made_file::open_or_make(dir / "no/such");
+  auto folder = made_file::open_or_make(dir.path());
+  CAF_REQUIRE(!missing && !folder);
+  CAF_CHECK_EQUAL(missing.why().code, ENOENT);
+  CAF_CHECK_EQUAL(folder.why().code, EISDIR);
 }
