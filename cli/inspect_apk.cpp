@@ -108,11 +108,8 @@ ordered_facts facts_of(const io::idsig& from) {
   return facts;
 }
 
-void add_problems(const io::result<std::vector<std::string>>& from, inspection& to) {
-  if (from)
-    to.problems.insert(to.problems.end(), from->begin(), from->end());
-  else
-    to.problems.push_back(from.why().what);
+void add_problems(const std::vector<std::string>& from, inspection& to) {
+  to.problems.insert(to.problems.end(), from.begin(), from.end());
 }
 
 } // namespace
@@ -134,22 +131,31 @@ inspection inspect_idsig(const inspected_file& file) {
   if (!read)
     return {"idsig", ordered_facts::object(), {}, {read.why().what}};
   inspection found{"idsig", facts_of(*read), {}, {}};
-  add_problems(io::find_tree_problems(file.fd.get(), *read), found);
+  auto problems = io::find_tree_problems(file.fd.get(), *read);
+  add_problems(problems ? *problems : std::vector{problems.why().what}, found);
   if (read->tree_bytes == 0)
     found.remarks.push_back("it is of an APK of one block at the most, and so has no tree");
   return found;
 }
 
 void compare_with_apk(const inspected_file& idsig, const inspected_file& apk, inspection& found) {
-  found.facts["apk"] = {{"file", apk.path}, {"size_bytes", apk.size_bytes}, {"fits", false}};
+  auto& facts = found.facts["apk"];
+  facts = {{"file", apk.path},
+           {"size_bytes", apk.size_bytes},
+           {"tree_fits", nullptr},
+           {"digest_fits", nullptr}};
   auto read = io::read_idsig(idsig.fd.get());
   if (!read)
     return; // Was told.
   progress_bar bar{apk.path};
   io::job_control control{[&bar](auto done, auto total) { bar.show(done, total); }};
-  auto problems = io::compare_with_apk(idsig.fd.get(), *read, apk.fd.get(), control);
-  add_problems(problems, found);
-  found.facts["apk"]["fits"] = problems && problems->empty();
+  auto match = io::compare_with_apk(idsig.fd.get(), *read, apk.fd.get(), control);
+  if (!match)
+    return found.problems.push_back(match.why().what);
+  facts["tree_fits"] = match->tree;
+  if (match->digest)
+    facts["digest_fits"] = *match->digest;
+  add_problems(match->problems, found);
 }
 
 } // namespace crosvisor::cli

@@ -182,6 +182,40 @@ void look_into(const std::string& path, const io::composite_file& disk, inspecti
     take_for_remark(io::shared_table_problem, to);
 }
 
+ordered_facts facts_of(const io::qcow2_header& from) {
+  ordered_facts cluster, backing_file;
+  if (from.cluster_bits < 32)
+    cluster = std::uint64_t{1} << from.cluster_bits;
+  if (!from.backing_file.empty())
+    backing_file = from.backing_file;
+  return {{"version", from.version},
+          {"virtual_bytes", from.virtual_bytes},
+          {"cluster_bytes", cluster},
+          {"snapshots", from.snapshots},
+          {"encrypted", from.crypt_method != 0},
+          {"external_data_file", from.data_file},
+          {"backing_file", backing_file}};
+}
+
+ordered_facts facts_of(const io::sparse_header& from) {
+  auto version = std::to_string(from.major_version) + "." + std::to_string(from.minor_version);
+  return {{"version", version},
+          {"image_bytes", from.image_bytes()},
+          {"block_bytes", from.block_bytes},
+          {"blocks", from.blocks},
+          {"chunks", from.chunks}};
+}
+
+std::uint64_t zero_bytes_of(const io::sparse_image& image) {
+  std::uint64_t zeros = 0;
+  for (std::uint64_t at = 0; at < image.size_bytes();) {
+    auto part = image.extent_at(at);
+    zeros += part.zero ? part.bytes : 0;
+    at += part.bytes;
+  }
+  return zeros;
+}
+
 } // namespace
 
 inspection inspect_composite(const inspected_file& file) {
@@ -215,20 +249,7 @@ inspection inspect_qcow2(const inspected_file& file) {
   auto header = io::read_qcow2_header(io::bytes_of_file(file.fd.get()), file.size_bytes);
   if (!header)
     return broken("qcow2", header.why());
-  ordered_facts cluster;
-  if (header->cluster_bits < 32)
-    cluster = std::uint64_t{1} << header->cluster_bits;
-  inspection found{"qcow2",
-                   {{"version", header->version},
-                    {"virtual_bytes", header->virtual_bytes},
-                    {"cluster_bytes", cluster},
-                    {"snapshots", header->snapshots},
-                    {"encrypted", header->crypt_method != 0},
-                    {"external_data_file", header->data_file}},
-                   {},
-                   header->problems};
-  found.facts["backing_file"] =
-    header->backing_file.empty() ? ordered_facts() : ordered_facts(header->backing_file);
+  inspection found{"qcow2", facts_of(*header), {}, header->problems};
   if (!header->backing_file.empty() || header->data_file)
     found.remarks.push_back("another file is named with data that is missing here; crosvisor "
                             "refuses such an image, since a guest could choose that file");
@@ -242,27 +263,12 @@ inspection inspect_sparse(const inspected_file& file) {
   auto header = io::parse_sparse_header(*bytes);
   if (!header)
     return broken("sparse", header.why());
-  inspection found{"sparse",
-                   {{"version", std::to_string(header->major_version) + "."
-                                  + std::to_string(header->minor_version)},
-                    {"image_bytes", header->image_bytes()},
-                    {"block_bytes", header->block_bytes},
-                    {"blocks", header->blocks},
-                    {"chunks", header->chunks}},
-                   {},
-                   {}};
+  inspection found{"sparse", facts_of(*header), {}, {}};
   auto image = io::sparse_image::open(file.fd.get());
-  if (!image) {
+  if (image)
+    found.facts["zero_bytes"] = zero_bytes_of(*image);
+  else
     found.problems.push_back(image.why().what);
-    return found;
-  }
-  std::uint64_t zeros = 0;
-  for (std::uint64_t at = 0; at < image->size_bytes();) {
-    auto part = image->extent_at(at);
-    zeros += part.zero ? part.bytes : 0;
-    at += part.bytes;
-  }
-  found.facts["zero_bytes"] = zeros;
   return found;
 }
 

@@ -171,43 +171,56 @@ failure named(const char* which, const failure& why) {
   return {why.code, std::string{which} + " " + why.what};
 }
 
+void compare_digest(const idsig& of, const result<apk_signature>& signature, apk_match& match) {
+  if (!signature) {
+    match.problems.push_back("the APK " + signature.why().what);
+    return;
+  }
+  match.digest = of.signing.apk_digest == signature->digest;
+  if (!*match.digest)
+    match.problems.emplace_back("its apk_digest is not that of the APK's signature");
+}
+
+result<void> compare_tree(int fd, const idsig& of, const merkle_tree& tree, apk_match& match) {
+  auto before = match.problems.size();
+  if (of.root_hash != tree.root)
+    match.problems.push_back("its root hash is not that of the APK, " + to_hex(tree.root));
+  if (of.tree_bytes != tree.levels.size()) {
+    match.problems.push_back("its tree has " + std::to_string(of.tree_bytes)
+                             + " bytes; that of the APK has " + std::to_string(tree.levels.size()));
+    return {};
+  }
+  auto same = first_difference(fd, serialize(of).size(), tree.levels);
+  if (!same)
+    return same.why();
+  if (*same != tree.levels.size())
+    match.problems.push_back("its tree differs from that of the APK, first in byte "
+                             + std::to_string(*same));
+  match.tree = match.problems.size() == before;
+  return {};
+}
+
 } // namespace
 
 result<std::vector<std::string>> find_tree_problems(int fd, const idsig& of) {
   return tree_check{fd, of}.run();
 }
 
-result<std::vector<std::string>> compare_with_apk(int fd, const idsig& of, int apk,
-                                                  const job_control& control) {
+result<apk_match> compare_with_apk(int fd, const idsig& of, int apk, const job_control& control) {
   struct stat is;
   if (::fstat(apk, &is) != 0)
     return named("the APK", last_failure("can't be read"));
   auto apk_bytes = static_cast<std::uint64_t>(is.st_size);
   if (!S_ISREG(is.st_mode) || apk_bytes > max_apk_bytes)
     return failure{0, "the APK is no regular file of at most 4 GiB"};
-  auto signature = read_apk_signature(apk, apk_bytes);
-  if (!signature)
-    return named("the APK", signature.why());
+  apk_match match;
+  compare_digest(of, read_apk_signature(apk, apk_bytes), match);
   auto tree = build_merkle_tree(apk, apk_bytes, of.salt, control);
   if (!tree)
     return named("the APK", tree.why());
-  problems found;
-  if (of.signing.apk_digest != signature->digest)
-    found.push_back("its apk_digest is not that of the APK's signature");
-  if (of.root_hash != tree->root)
-    found.push_back("its root hash is not that of the APK, " + to_hex(tree->root));
-  if (of.tree_bytes != tree->levels.size()) {
-    found.push_back("its tree has " + std::to_string(of.tree_bytes) + " bytes; that of the APK has "
-                    + std::to_string(tree->levels.size()));
-    return found;
-  }
-  auto same = first_difference(fd, serialize(of).size(), tree->levels);
-  if (!same)
-    return same.why();
-  if (*same != tree->levels.size())
-    found.push_back("its tree differs from that of the APK, first in byte "
-                    + std::to_string(*same));
-  return found;
+  if (auto done = compare_tree(fd, of, *tree, match); !done)
+    return done.why();
+  return match;
 }
 
 } // namespace crosvisor::io

@@ -7,6 +7,7 @@
 #include "crosvisor/io/result.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,11 +24,19 @@ inline constexpr std::size_t max_tree_problems = 16;
 /// level 2 states`. Level 1 is the lowest. A failure where it can't be read.
 result<std::vector<std::string>> find_tree_problems(int fd, const idsig& of);
 
-/// Builds the APK's own tree, and compares everything in the .idsig with it; bounds and progress
-/// are those of build_merkle_tree(). Refuses an APK of more than 4 GiB, with code 0.
+/// How an .idsig and an APK go together.
+struct apk_match {
+  bool tree = false; ///< Root hash and tree are the APK's.
+  /// Whether the apk_digest is that of the APK's signature, or both are missing; nothing where the
+  /// signature can't be read.
+  std::optional<bool> digest;
+  std::vector<std::string> problems; ///< Sentences for people, empty where both fit.
+};
+
+/// Builds the APK's own tree, and compares the .idsig with it; bounds and progress are those of
+/// build_merkle_tree(). Refuses an APK of more than 4 GiB, with code 0.
+/// @param fd as above.
 /// @param apk a regular file.
-/// @returns the same; failures say whose they are.
-result<std::vector<std::string>> compare_with_apk(int fd, const idsig& of, int apk,
-                                                  const job_control& control);
+result<apk_match> compare_with_apk(int fd, const idsig& of, int apk, const job_control& control);
 
 } // namespace crosvisor::io
