@@ -159,7 +159,7 @@ private:
   rival openssl_{
     "openssl",
     "openssl",
-    fmt::format("openssl speed -multi {} -evp sha256 -bytes 4096 -seconds 1", processors_),
+    fmt::format("openssl speed -elapsed -multi {} -evp sha256 -bytes 4096 -seconds 1", processors_),
     false,
     {}};
   io::unique_fd file_;

@@ -34,7 +34,7 @@ class disk_figure final : public figure {
 public:
   disk_figure() : config_(load_guest("demo").config), service_("") {
     config_.guest_protocol = false; // It speaks on its console alone.
-    config_.params = "quiet crosvisor.demo=read:vda";
+    config_.params = "quiet crosvisor.demo=read";
     const auto& host = service_.embedded().host().host;
     auto whole = with_disk(true);
     if (auto choice = choose_vmm(whole, host); std::holds_alternative<refusal>(choice))

@@ -18,7 +18,9 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <future>
+#include <system_error>
 #include <utility>
 
 namespace crosvisor::cli {
@@ -142,7 +144,9 @@ private:
       for (const auto& line : lines)
         stderr_.add("  | " + line);
     }
-    if (options_.console.empty()) {
+    std::error_code unreadable;
+    // A VM that had no VMM has none.
+    if (options_.console.empty() && std::filesystem::exists(folder, unreadable)) {
       stderr_.add("crosvisor: all that was kept is in " + folder + "; see `crosvisor logs "
                   + std::to_string(outcome.vm.cid) + "`");
     }

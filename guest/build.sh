@@ -105,7 +105,7 @@ build_initramfs() { # KERNEL_TREE BUSYBOX_TREE OUTPUT
   busybox=$(find "$2" -name busybox -type f -perm /111 | head -n 1)
   [ "$busybox" ] || die "the busybox package has no busybox"
   cp "$busybox" "$tree/bin/busybox"
-  cp "$here/init" "$here/microdroid.sh" "$tree"
+  cp "$here/init" "$here"/{disks,microdroid}.sh "$tree"
   build_programs "$tree"
 
   find_modules "${kernel_modules[@]}"

@@ -24,7 +24,7 @@ struct partition_spec {
   /// 1 to max_partition_bytes; rounded up to partition_block_bytes.
   std::uint64_t size_bytes = 0;
   /// Where it goes: a regular file, open for reading and writing.
-  file_ref file;
+  file_ref file = {};
 };
 
 inline constexpr std::uint64_t partition_block_bytes = 4096;
@@ -40,8 +40,8 @@ struct idsig_spec {
   /// Whether an APK without a signature of scheme v3 gets a digest all the same, with an empty
   /// apk_digest.
   bool allow_unsigned = false;
-  file_ref apk;
-  file_ref idsig; ///< Open for reading and writing.
+  file_ref apk = {};
+  file_ref idsig = {}; ///< Open for reading and writing.
 };
 
 /// What became of an idsig.

@@ -208,14 +208,26 @@ CAF_TEST(a file that is written is given once across disks and partitions) {
                              "disks[0].partitions[0] \"a.img\", and one of them is writable");
 }
 
-CAF_TEST(a disk of partitions is described without a descriptor) {
+CAF_TEST(a disk of partitions is described by what was built from it) {
   partition("a.img", "x", O_RDWR, true);
   disk("b.img", "x", O_RDONLY, false);
   auto described = describe_vm_files(config, files);
-  CAF_REQUIRE(static_cast<bool>(described));
+  CAF_REQUIRE(!described);
+  CAF_CHECK_EQUAL(described.why().what, "disks[0]: its partitions came without a disk");
+  built_disks built;
+  built[0].descriptor.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  built[0].components = {7, 9};
+  built[0].sparse = {9};
+  described = describe_vm_files(config, files, &built);
+  CAF_REQUIRE(described);
   CAF_REQUIRE_EQUAL(described->disks.size(), 2u);
-  CAF_CHECK_EQUAL(described->disks[0].fd, -1);
-  CAF_CHECK(described->disks[0].writable);
+  const auto& first = described->disks[0];
+  CAF_CHECK(first.composite);
+  CAF_CHECK(first.writable);
+  CAF_CHECK_EQUAL(first.fd, built[0].descriptor.get());
+  CAF_CHECK(first.components == std::vector<int>({7, 9}));
+  CAF_CHECK(first.sparse == std::vector<int>({9}));
+  CAF_CHECK(!described->disks[1].composite);
   CAF_CHECK_EQUAL(described->disks[1].fd, files.get(config.disks[1].image.index));
 }
 

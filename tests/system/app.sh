@@ -29,12 +29,12 @@ no_payload() { # EXIT_CODE PATTERN
   nothing_left
 }
 
-# Nothing was started, for the reason that ends the one line of complaint.
+# Nothing was started, for the reason in the last line of complaint.
 app_refused() { # PATTERN ARGUMENT...
   run_app "${@:2}"
   equal "the exit code" "$status" 2
   equal "standard output" "$out" ""
-  like "the complaint" "$(complaints)" "crosvisor: $1"
+  like "the complaint" "$(complaints | tail -n 1)" "crosvisor: $1"
   equal "what was started" "$(grep -c '^vm [0-9]* started' err.txt)" 0
   nothing_left
 }

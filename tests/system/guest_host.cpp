@@ -23,6 +23,7 @@ void guest_host::start(io::log_bounds logs) {
   options.logs = logs;
   options.raise_descriptor_limit = false;
   options.vsock_device_path = CROSVISOR_VSOCK_PROGRAM;
+  options.disk_plugin_path = CROSVISOR_DISK_PLUGIN;
   auto made = io::make_linux_backend(options);
   if (!made)
     CAF_FAIL(made.why().what);

@@ -43,6 +43,18 @@ guest_plan& guest_plan::disk(const std::string& path, bool writable, image_forma
   return *this;
 }
 
+guest_plan& guest_plan::disk_of_partitions(bool writable) {
+  config.disks.emplace_back().writable = writable;
+  return *this;
+}
+
+guest_plan& guest_plan::partition(const std::string& label, const std::string& path, bool writable,
+                                  image_format format) {
+  auto image = open(path, writable ? O_RDWR : O_RDONLY);
+  config.disks.back().partitions.push_back({label, image, format, writable, ""});
+  return *this;
+}
+
 guest_plan& guest_plan::console(output_pipe& to) {
   config.console = add(to);
   return *this;

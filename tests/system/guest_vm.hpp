@@ -28,6 +28,11 @@ public:
   guest_plan& name(const std::string& name);
   guest_plan& memory(std::uint32_t mib);
   guest_plan& disk(const std::string& path, bool writable, image_format format = image_format::raw);
+  /// Adds a disk without partitions.
+  guest_plan& disk_of_partitions(bool writable);
+  /// Adds one to the last disk.
+  guest_plan& partition(const std::string& label, const std::string& path, bool writable = false,
+                        image_format format = image_format::raw);
   guest_plan& console(output_pipe& to);
   guest_plan& log(output_pipe& to);
 
