@@ -54,10 +54,14 @@ bool is_gpt(const inspected_file& file, std::string_view first) {
          && bytes_at(file, (sectors - 1) * io::gpt_sector_bytes, 8) == io::gpt_signature;
 }
 
-/// Version 2, and where they must be, the numbers of SHA-256 and of blocks of 4096 bytes: so one
-/// that is damaged further on is still known.
+/// Version 2, or none yet, a hashing info of a size that it can have, and in it the numbers of
+/// SHA-256 and of blocks of 4096 bytes: so one that is damaged further on is still known.
 bool is_idsig(const inspected_file& file, std::string_view first) {
-  return file.is_regular && io::little_endian<std::uint32_t>(first, 0) == 2
+  constexpr std::uint32_t least_bytes = 4 + 1 + 4 + 4 + 32;
+  auto version = io::little_endian<std::uint32_t>(first, 0);
+  auto bytes = io::little_endian<std::uint32_t>(first, 4);
+  return file.is_regular && (version == 2 || version == 0) && bytes >= least_bytes
+         && bytes <= least_bytes + io::max_salt_bytes
          && io::little_endian<std::uint32_t>(first, 8) == 1
          && io::little_endian<std::uint8_t>(first, 12) == 12;
 }

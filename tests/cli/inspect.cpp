@@ -190,7 +190,7 @@ CAF_TEST(partitions of an instance image are shown with their owners) {
   CAF_CHECK_EQUAL(verdict(found), "instance: ");
   CAF_CHECK_EQUAL(
     found.facts.dump(),
-    R"({"version":1,"used_bytes":4096,"partitions":[)"
+    R"({"version":1,"used_bytes":3584,"partitions":[)"
     R"({"offset":1024,"size_bytes":700,"uuid":"cf9afe9a-0662-11ec-a329-c32663a09d75",)"
     R"("owner":"microdroid"},)"
     R"({"offset":2560,"size_bytes":0,"uuid":"b2a3c1de-5d0f-4b0c-9c5e-6f1a8d3e7c42",)"

@@ -140,14 +140,17 @@ CAF_TEST(a damaged idsig is still known) {
   auto bytes = read_file(idsig);
   auto damaged = bytes;
   damaged[bytes.size() - 3 * 4096 + 10] ^= 1;
-  CAF_CHECK_EQUAL(verdict_of(damaged), "idsig: its tree's level 2, block 0: is not what the root "
-                                       "hash states; its tree's level 1, block 0: is not what "
-                                       "level 2 states");
+  CAF_CHECK_EQUAL(verdict_of(damaged),
+                  "idsig: its tree's level 1, block 0: is not what level 2 states; its tree's "
+                  "level 2, block 0: is not what the root hash states");
   CAF_CHECK(has(verdict_of(bytes.substr(0, bytes.size() - 1)), "idsig: is no idsig: its tree has"));
   CAF_CHECK(has(verdict_of(bytes.substr(0, 20)), "idsig: is no idsig: it ends within its"));
   // Nothing but a whole idsig's beginning tells of one.
   CAF_CHECK_EQUAL(verdict_of(bytes.substr(0, 12)), "raw: ");
   bytes[0] = 0;
+  CAF_CHECK_EQUAL(verdict_of(bytes), "idsig: is no idsig: its version is 0, so that its writing "
+                                     "was cut short");
+  bytes[8] = 0;
   CAF_CHECK_EQUAL(verdict_of(bytes), "raw: ");
 }
 
