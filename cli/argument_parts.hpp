@@ -16,6 +16,7 @@ void add_run_app(CLI::App& app, run_app_arguments& target);
 void add_create_partition(CLI::App& app, create_partition_arguments& target);
 void add_create_idsig(CLI::App& app, create_idsig_arguments& target);
 void add_create_composite(CLI::App& app, create_composite_arguments& target);
+void add_inspect(CLI::App& app, inspect_arguments& target);
 void add_output_format(CLI::App& app, output_format& target);
 
 /// What no single option can tell is wrong; nothing when all is well.

@@ -41,6 +41,7 @@ public:
                      idsig_);
     add_create_composite(command("create-composite", "Put a disk together from partitions"),
                          composite_);
+    add_inspect(command("inspect", "Say what an image is, and whether it is sound"), inspect_);
     add_output_format(command("info", "Show what this host can do, and why not"), info_.output);
     add_logs(command("logs", "Show what a VM wrote, also after its end"));
   }
@@ -92,6 +93,8 @@ private:
       return idsig_;
     if (name == "create-composite")
       return composite_;
+    if (name == "inspect")
+      return inspect_;
     if (name == "info")
       return info_;
     return logs_;
@@ -140,6 +143,7 @@ private:
   create_partition_arguments partition_;
   create_idsig_arguments idsig_;
   create_composite_arguments composite_;
+  inspect_arguments inspect_;
   info_arguments info_;
   logs_arguments logs_;
   CLI::App app_{"Runs virtual machines on Linux hosts, each watched by an actor.", "crosvisor"};

@@ -91,6 +91,13 @@ struct info_arguments {
   output_format output = output_format::table;
 };
 
+/// `crosvisor inspect`.
+struct inspect_arguments {
+  std::string path;
+  std::string apk; ///< What an idsig is held against; empty: nothing.
+  output_format output = output_format::table;
+};
+
 /// `crosvisor logs`.
 struct logs_arguments {
   std::string vm; ///< A CID or a name.
@@ -109,9 +116,10 @@ struct usage_error {
   std::string what;
 };
 
-using command_line = std::variant<run_arguments, run_app_arguments, create_partition_arguments,
-                                  create_idsig_arguments, create_composite_arguments,
-                                  info_arguments, logs_arguments, text_answer, usage_error>;
+using command_line =
+  std::variant<run_arguments, run_app_arguments, create_partition_arguments, create_idsig_arguments,
+               create_composite_arguments, inspect_arguments, info_arguments, logs_arguments,
+               text_answer, usage_error>;
 
 /// Reads the arguments that follow the program's name. Opens nothing.
 command_line parse_arguments(const std::vector<std::string>& arguments);

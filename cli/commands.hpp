@@ -20,6 +20,9 @@ int create_partition(const create_partition_arguments& arguments);
 int create_idsig(const create_idsig_arguments& arguments);
 int create_composite(const create_composite_arguments& arguments);
 
+/// Shows what a file is, and what is wrong with it.
+int inspect(const inspect_arguments& arguments);
+
 /// Shows what this host can do. Makes and changes nothing.
 int info(const info_arguments& arguments);
 

@@ -28,6 +28,15 @@ Makes disk.img, disk.img.header, disk.img.footer and disk.img.filler, which name
 partitions' files by absolute path. crosvm opens the disk itself; every other program
 does through `nbdkit composite disk.img`.)";
 
+constexpr const char* inspect_footer = R"(
+Examples:
+  crosvisor inspect disk.img -o json
+  crosvisor inspect app.apk.idsig --apk app.apk
+
+Knows composite disks, GPTs, qcow2, Android sparse images, APKs, idsigs, instance images,
+encrypted stores and payload metadata. Opens what a composite disk names, with your rights.
+Ends with 0 for a sound file, 1 where there are problems, 2 where it can't be opened.)";
+
 } // namespace
 
 void add_create_partition(CLI::App& app, create_partition_arguments& target) {
@@ -54,6 +63,13 @@ void add_create_composite(CLI::App& app, create_composite_arguments& target) {
   app.add_option("PARTITION", target.partitions, "The partitions, in their order")
     ->required()
     ->type_name("LABEL:FILE[:writable][:GUID]");
+}
+
+void add_inspect(CLI::App& app, inspect_arguments& target) {
+  app.footer(inspect_footer);
+  app.add_option("FILE", target.path, "The file to look at")->required()->type_name("FILE");
+  app.add_option("--apk", target.apk, "Whether an idsig fits this APK")->type_name("APK");
+  add_output_format(app, target.output);
 }
 
 void add_output_format(CLI::App& app, output_format& target) {

@@ -26,6 +26,7 @@ struct dispatch {
   int operator()(const create_composite_arguments& arguments) const {
     return create_composite(arguments);
   }
+  int operator()(const inspect_arguments& arguments) const { return inspect(arguments); }
   int operator()(const info_arguments& arguments) const { return info(arguments); }
   int operator()(const logs_arguments& arguments) const { return logs(arguments); }
   int operator()(const text_answer& answer) const { return print(answer.text); }

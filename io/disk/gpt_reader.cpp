@@ -187,7 +187,7 @@ void gpt_reader::compare() {
   if (primary_.header->disk != backup_.header->disk)
     complain("the two headers have different disk GUIDs");
   if (primary_.header->entries_at == backup_.header->entries_at)
-    complain("the backup header points to the primary table, not to a copy of its own");
+    complain(shared_table_problem);
   if (primary_.sound && backup_.sound && primary_.entries != backup_.entries)
     complain("the two tables differ");
 }

@@ -19,6 +19,9 @@ inline constexpr std::uint32_t max_read_entries = 1024;
 inline constexpr std::uint32_t max_read_entry_bytes = 512;
 /// How many problems are told; there may be more.
 inline constexpr std::size_t max_gpt_problems = 64;
+/// The problem that every disk of crosvm has: both its headers name the one table behind the first.
+inline constexpr const char* shared_table_problem =
+  "the backup header points to the primary table, not to a copy of its own";
 
 /// One entry that is in use.
 struct gpt_entry {
