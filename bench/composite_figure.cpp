@@ -70,11 +70,12 @@ public:
 
   void conclude(summary& to) const override {
     to.add({"disk of 5 partitions, p50", duration_text(p50(one_)),
-            "its memory files alone " + duration_text(p50(bare_)), ratio_text(p50(one_), p50(bare_)),
-            "", false});
+            "its memory files alone " + duration_text(p50(bare_)),
+            ratio_text(p50(one_), p50(bare_)), "", false});
     to.add({"disk of 5 partitions, p99", duration_text(p99(one_)),
-            "its memory files alone " + duration_text(p99(bare_)), ratio_text(p99(one_), p99(bare_)),
-            "< " + duration_text(p99_target), p99(one_) < p99_target});
+            "its memory files alone " + duration_text(p99(bare_)),
+            ratio_text(p99(one_), p99(bare_)), "< " + duration_text(p99_target),
+            p99(one_) < p99_target});
     to.add({"64 VMs' disks at once, p50", duration_text(p50(many_)),
             "one after the other, no actors " + duration_text(p50(loop_)),
             ratio_text(p50(many_), p50(loop_)), "", false});
