@@ -4,7 +4,7 @@
 #include "crosvisor/io/apk/zip_directory.hpp"
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/disk/byte_order.hpp"
-#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/gpt.hpp"
 #include "crosvisor/io/disk/image_header.hpp"
 #include "crosvisor/io/disk/image_size.hpp"

@@ -2,7 +2,7 @@
 // Writable partitions for guests: instance images and encrypted stores.
 #include "crosvisor/cli/inspected_file.hpp"
 #include "crosvisor/io/disk/byte_order.hpp"
-#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/messages/image_spec.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 #include "crosvisor/io/apk/idsig.hpp"
 
 #include "crosvisor/io/apk/fields.hpp"
-#include "crosvisor/io/apk/file_at.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <sys/stat.h>
 
@@ -178,7 +178,7 @@ result<idsig> read_idsig(int fd) {
     return failure{0, "is not a regular file"};
   std::array<char, max_idsig_bytes> bytes;
   auto size = std::min<std::uint64_t>(bytes.size(), static_cast<std::uint64_t>(is.st_size));
-  auto got = read_at(fd, bytes.data(), static_cast<std::size_t>(size), 0);
+  auto got = read_some_at(fd, 0, {bytes.data(), static_cast<std::size_t>(size)});
   if (!got)
     return got.why();
   if (*got != size)

@@ -2,8 +2,8 @@
 #include "crosvisor/io/apk/idsig_tree.hpp"
 
 #include "crosvisor/io/apk/block_hasher.hpp"
-#include "crosvisor/io/apk/file_at.hpp"
 #include "crosvisor/io/apk/signing_block.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <sys/stat.h>
 
@@ -55,7 +55,7 @@ std::vector<std::uint64_t> levels_of(std::uint64_t blocks) {
 }
 
 result<void> read_whole(int fd, void* to, std::size_t size, std::uint64_t offset) {
-  auto got = read_at(fd, to, size, offset);
+  auto got = read_some_at(fd, offset, {static_cast<char*>(to), size});
   if (!got)
     return got.why();
   if (*got != size)

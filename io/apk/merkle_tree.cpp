@@ -2,8 +2,8 @@
 #include "crosvisor/io/apk/merkle_tree.hpp"
 
 #include "crosvisor/io/apk/block_hasher.hpp"
-#include "crosvisor/io/apk/file_at.hpp"
 #include "crosvisor/io/blocked_signals.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <sched.h>
 #include <sys/stat.h>
@@ -128,7 +128,7 @@ private:
   void hash_chunk(std::uint64_t chunk, block_hasher& hasher, std::vector<char>& buffer) {
     auto offset = chunk * chunk_bytes;
     auto size = static_cast<std::size_t>(std::min(chunk_bytes, data_bytes_ - offset));
-    auto got = read_at(fd_, buffer.data(), size, offset);
+    auto got = read_some_at(fd_, offset, {buffer.data(), size});
     if (!got)
       return fail(got.why());
     if (*got != size)

@@ -2,8 +2,8 @@
 #include "crosvisor/io/apk/signing_block.hpp"
 
 #include "crosvisor/io/apk/fields.hpp"
-#include "crosvisor/io/apk/file_at.hpp"
 #include "crosvisor/io/apk/zip_directory.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -169,7 +169,7 @@ result<std::string> read_block(int apk, std::uint64_t directory_offset) {
   if (directory_offset < least_block_bytes)
     return std::string{};
   std::string footer(8 + block_magic.size(), '\0');
-  auto got = read_at(apk, footer.data(), footer.size(), directory_offset - footer.size());
+  auto got = read_some_at(apk, directory_offset - footer.size(), footer);
   if (!got)
     return got.why();
   if (*got != footer.size() || !footer.ends_with(block_magic))
@@ -183,7 +183,7 @@ result<std::string> read_block(int apk, std::uint64_t directory_offset) {
     return broken("its APK Signing Block has " + std::to_string(size) + " bytes; at most "
                   + std::to_string(max_signing_block_bytes - 8) + " are allowed");
   std::string block(static_cast<std::size_t>(size + 8), '\0');
-  got = read_at(apk, block.data(), block.size(), directory_offset - block.size());
+  got = read_some_at(apk, directory_offset - block.size(), block);
   if (!got)
     return got.why();
   block.resize(*got);
@@ -221,7 +221,7 @@ result<apk_signature> parse_signing_block(std::string_view block) {
 result<apk_signature> read_apk_signature(int apk, std::uint64_t apk_bytes) {
   std::string last(static_cast<std::size_t>(std::min<std::uint64_t>(apk_bytes, max_zip_end_bytes)),
                    '\0');
-  auto got = read_at(apk, last.data(), last.size(), apk_bytes - last.size());
+  auto got = read_some_at(apk, apk_bytes - last.size(), last);
   if (!got)
     return got.why();
   if (*got != last.size())

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/apk/update_idsig.hpp"
 
-#include "crosvisor/io/apk/file_at.hpp"
 #include "crosvisor/io/apk/idsig.hpp"
 #include "crosvisor/io/apk/merkle_tree.hpp"
 #include "crosvisor/io/apk/signing_block.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -49,14 +49,14 @@ result<void> write_version_last(int fd, std::string header, std::string_view tre
   header.replace(0, version_bytes, version_bytes, '\0');
   if (::ftruncate(fd, 0) != 0)
     return last_failure("can't be emptied");
-  if (auto written = write_at(fd, header, 0); !written)
+  if (auto written = write_at(fd, 0, header); !written)
     return written;
-  if (auto written = write_at(fd, tree, header.size()); !written)
+  if (auto written = write_at(fd, header.size(), tree); !written)
     return written;
   // All is on the disk before that which makes it valid.
   if (::fdatasync(fd) != 0)
     return last_failure("can't be written to its disk");
-  return write_at(fd, version, 0);
+  return write_at(fd, 0, version);
 }
 
 class update {

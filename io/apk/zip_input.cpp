@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/apk/zip_input.hpp"
 
-#include "crosvisor/io/apk/file_at.hpp"
 #include "crosvisor/io/apk/zip_directory.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -58,8 +58,7 @@ result<zip_input> zip_input::open(int fd) {
   if (!input.fd_)
     return last_failure("can't be duplicated");
   input.tail_.resize(std::min<std::uint64_t>(input.size_, max_zip_end_bytes));
-  auto got = read_at(input.fd_.get(), input.tail_.data(), input.tail_.size(),
-                     input.size_ - input.tail_.size());
+  auto got = read_some_at(input.fd_.get(), input.size_ - input.tail_.size(), input.tail_);
   if (!got)
     return got.why();
   if (auto sound = check_end(input.tail_); !sound)
@@ -96,7 +95,7 @@ zip_int64_t zip_input::read(void* data, std::uint64_t size) {
   auto tail_begins = size_ - tail_.size();
   auto* to = static_cast<char*>(data);
   auto before = at_ < tail_begins ? std::min(wanted, tail_begins - at_) : 0;
-  auto got = read_at(fd_.get(), to, before, at_);
+  auto got = read_some_at(fd_.get(), at_, {static_cast<char*>(to), before});
   if (!got || *got < before) {
     zip_error_set(&error_, got ? ZIP_ER_EOF : ZIP_ER_READ, got ? 0 : got.why().code);
     return -1;

@@ -3,7 +3,7 @@
 
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/disk/composite_layout.hpp"
-#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/messages/text.hpp"
 

@@ -2,7 +2,7 @@
 #include "crosvisor/io/disk/disk_component.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
-#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/image_header.hpp"
 #include "crosvisor/io/disk/image_size.hpp"
 

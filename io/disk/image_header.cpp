@@ -3,7 +3,7 @@
 
 #include "crosvisor/io/disk/byte_order.hpp"
 #include "crosvisor/io/disk/composite_file.hpp"
-#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 namespace crosvisor::io {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/disk/partition_image.hpp"
 
-#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/open_file.hpp"
 #include "crosvisor/io/disk/qcow2.hpp"
 

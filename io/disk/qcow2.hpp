@@ -3,7 +3,7 @@
 // format.
 #pragma once
 
-#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/result.hpp"
 
 #include <cstddef>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "crosvisor/io/disk/composite_file.hpp"
-#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/tests/io/temp_dir.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "crosvisor/io/disk/file_bytes.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <unistd.h>
 
@@ -14,7 +14,8 @@ bool beyond_files(std::uint64_t offset, std::size_t size) {
   return offset > last || size > last - offset;
 }
 
-/// How many bytes were read; fewer only where there are no more.
+} // namespace
+
 result<std::size_t> read_some_at(int fd, std::uint64_t offset, std::span<char> to) {
   if (beyond_files(offset, to.size()))
     return std::size_t{0};
@@ -31,8 +32,6 @@ result<std::size_t> read_some_at(int fd, std::uint64_t offset, std::span<char> t
   }
   return have;
 }
-
-} // namespace
 
 result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size) {
   std::string bytes(size, '\0');
@@ -61,6 +60,8 @@ result<void> write_at(int fd, std::uint64_t offset, std::string_view bytes) {
       continue;
     if (n < 0)
       return last_failure("can't be written");
+    if (n == 0)
+      return failure{EIO, "can't be written: it takes no bytes"};
     bytes.remove_prefix(static_cast<std::size_t>(n));
     offset += static_cast<std::uint64_t>(n);
   }

@@ -16,7 +16,11 @@ namespace crosvisor::io {
 /// The bytes at an offset, as many as asked for; fewer only where there are no more.
 using byte_source = std::function<result<std::string>(std::uint64_t offset, std::size_t size)>;
 
-/// Those of a file or block device. Blocks as long as reading does.
+/// Reads into `to`, or as much of it as there is before the file ends.
+/// @returns how many bytes. Blocks as long as reading does.
+result<std::size_t> read_some_at(int fd, std::uint64_t offset, std::span<char> to);
+
+/// The bytes of a file or block device, in the same way.
 result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size);
 
 /// Fills `to`, or fails: with EIO where the file has ended. Blocks as long as reading does.
