@@ -5,6 +5,7 @@
 #include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/guest/linux_guest_streams.hpp"
 #include "crosvisor/io/host/host_probe.hpp"
+#include "crosvisor/io/host/installed_file.hpp"
 #include "crosvisor/io/linux_image_builder.hpp"
 #include "crosvisor/io/linux_vmm_launcher.hpp"
 #include "crosvisor/io/logging.hpp"
@@ -69,6 +70,14 @@ disk_server_programs disk_server(const host_info& host) {
   return found ? *found : disk_server_programs{};
 }
 
+/// Also where there is none: apps are then refused by that name.
+std::string os_folder(const linux_backend_options& options) {
+  if (!options.os_folder.empty())
+    return options.os_folder;
+  auto installed = find_installed_file("os", CROSVISOR_DATADIR "/crosvisor", file_use::read);
+  return installed ? *installed : CROSVISOR_FULL_DATADIR "/crosvisor/os";
+}
+
 result<std::shared_ptr<event_loop>> make_guest_loop() {
   try {
     return make_shared_loop("crosvisor-guest");
@@ -108,8 +117,7 @@ result<backend> make_linux_backend(const linux_backend_options& options) {
   if (!launcher)
     return launcher.why();
   made.launcher = std::move(*launcher);
-  made.images =
-    make_linux_image_builder(options.os_folder.empty() ? CROSVISOR_OS_FOLDER : options.os_folder);
+  made.images = make_linux_image_builder(os_folder(options));
   made.cids = make_vhost_cid_claimer();
   made.last_cid = std::move(*last_cid);
   made.streams = make_linux_guest_streams(*guests);
