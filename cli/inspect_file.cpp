@@ -4,10 +4,10 @@
 #include "crosvisor/io/apk/zip_directory.hpp"
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/disk/byte_order.hpp"
-#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/gpt.hpp"
 #include "crosvisor/io/disk/image_header.hpp"
 #include "crosvisor/io/disk/image_size.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/payload/metadata.hpp"
 
 #include <fcntl.h>

@@ -3,8 +3,8 @@
 
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/disk/composite_file.hpp"
-#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/image_size.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <algorithm>
 #include <cerrno>

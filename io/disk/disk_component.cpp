@@ -2,9 +2,9 @@
 #include "crosvisor/io/disk/disk_component.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
-#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/image_header.hpp"
 #include "crosvisor/io/disk/image_size.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <fcntl.h>
 

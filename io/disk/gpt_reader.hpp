@@ -2,8 +2,8 @@
 // Reads the GUID partition tables of any disk, and says what is wrong with them.
 #pragma once
 
-#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/guid.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/result.hpp"
 
 #include <cstddef>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/disk/image_size.hpp"
 
-#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/image_header.hpp"
 #include "crosvisor/io/disk/sparse_header.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <linux/fs.h>
 #include <sys/ioctl.h>

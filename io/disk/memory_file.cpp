@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/disk/memory_file.hpp"
 
-#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/open_file.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/disk/partition_image.hpp"
 
-#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/open_file.hpp"
 #include "crosvisor/io/disk/qcow2.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

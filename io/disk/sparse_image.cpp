@@ -2,9 +2,9 @@
 #include "crosvisor/io/disk/sparse_image.hpp"
 
 #include "crosvisor/io/disk/byte_order.hpp"
-#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/disk/image_size.hpp"
 #include "crosvisor/io/disk/sparse_header.hpp"
+#include "crosvisor/io/file_bytes.hpp"
 
 #include <algorithm>
 #include <array>
