@@ -31,11 +31,11 @@ struct small_system_config : caf::actor_system_config {
   }
 };
 
-/// Image builders in this process.
+/// Image builders in this process. block_ending_signals() must have been called: the threads that
+/// are made here keep what is blocked.
 class image_builders {
 public:
   image_builders() {
-    block_ending_signals();
     pool_ = system_.spawn(actors::image_builder_pool,
                           actors::image_builder_pool_options{io::make_linux_image_builder(""), 1});
   }
@@ -54,6 +54,7 @@ private:
 } // namespace
 
 int create_partition(const create_partition_arguments& arguments) {
+  block_ending_signals();
   image_builders builders;
   auto made = builders.requests().make_partition(arguments.path, arguments.spec);
   if (const auto* end = std::get_if<early_end>(&made))
@@ -62,6 +63,7 @@ int create_partition(const create_partition_arguments& arguments) {
 }
 
 int create_idsig(const create_idsig_arguments& arguments) {
+  block_ending_signals();
   image_builders builders;
   auto made =
     builders.requests().update_idsig(arguments.apk, arguments.idsig, arguments.allow_unsigned);
@@ -73,6 +75,7 @@ int create_idsig(const create_idsig_arguments& arguments) {
 }
 
 int create_composite(const create_composite_arguments& arguments) {
+  block_ending_signals(); // It takes milliseconds, and nobody is to stop it halfway.
   std::vector<io::composite_part> parts;
   for (const auto& text : arguments.partitions) {
     auto part = io::parse_composite_part(text);

@@ -4,13 +4,8 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-for program in qemu-system-x86_64 nbdkit zip; do
-  command -v "$program" >/dev/null || {
-    echo "there is no $program; \`./dev setup\` installs it" >&2
-    exit 1
-  }
-done
-ln -sf "$(command -v qemu-system-x86_64)" bin/qemu
+need nbdkit zip
+use_real_qemu
 export CROSVISOR_OS_DIR=$guest/os
 
 # -- runs ----------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What real guests read from their disks and write to them, checked on the host.
+#include "crosvisor/tests/judge.hpp"
 #include "crosvisor/tests/system/guest_vm.hpp"
 
 #include <caf/test/dsl.hpp>
@@ -44,10 +45,10 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 void qemu_img(const std::string& arguments) {
-  auto command = "qemu-img " + arguments + " >/dev/null";
-  // NOLINTNEXTLINE(cert-env33-c): a shell is what discards the output; no word is anybody else's.
-  if (std::system(command.c_str()) != 0)
-    CAF_FAIL("failed: " << command << "; `./dev setup run` installs it");
+  auto said = ask("qemu-img " + arguments);
+  if (said.exit_code != 0)
+    CAF_FAIL("failed: qemu-img " << arguments << ": " << said.out
+                                 << "; `./dev setup run` installs it");
 }
 
 } // namespace

@@ -4,12 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-for program in nbdkit nbdcopy qemu-img sgdisk fsverity; do
-  command -v "$program" >/dev/null || {
-    echo "there is no $program; \`./dev setup\` installs it" >&2
-    exit 1
-  }
-done
+need nbdkit nbdcopy qemu-img sgdisk fsverity
 plugin=$(dirname "$crosvisor")/nbdkit-composite-plugin.so
 
 # Runs a command of the program; sets status, out and err.
@@ -91,6 +86,21 @@ begin "files that can't be digested"
 fails 2 'missing: no such file' create-idsig missing missing.idsig
 fails 2 '*' create-idsig . folder.idsig --allow-unsigned
 check "nothing is left" test ! -e missing.idsig -a ! -e folder.idsig
+
+begin "a Ctrl-C leaves nothing"
+truncate -s 4000M large
+env --default-signal=INT "$crosvisor" create-idsig large large.idsig --allow-unsigned \
+  >out.txt 2>err.txt </dev/null &
+pid=$!
+until [ -e large.idsig ] || ! kill -0 "$pid" 2>/dev/null; do
+  sleep 0.01 # Nobody tells when the digest has begun; it takes a second at the least.
+done
+kill -INT "$pid"
+wait "$pid"
+equal "the exit code" "$?" 130
+equal "standard error" "$(cat err.txt)" "crosvisor: large: given up"
+check "nothing is left" test ! -e large.idsig
+rm large
 
 # -- disks -----------------------------------------------------------------------
 

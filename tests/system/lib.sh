@@ -23,6 +23,26 @@ mkdir bin
 ln -s "$stand_ins/qemu-system-x86_64" bin/qemu
 export CROSVISOR_QEMU=$work/bin/qemu
 
+# Partitioning tools are in sbin, which not everybody has in PATH.
+PATH=$PATH:/usr/sbin:/sbin
+
+# Without one of these programs the test has failed.
+need() { # PROGRAM...
+  local program
+  for program in "$@"; do
+    command -v "$program" >/dev/null || {
+      echo "there is no $program; \`./dev setup\` installs it" >&2
+      exit 1
+    }
+  done
+}
+
+# Instead of the program that plays QEMU.
+use_real_qemu() {
+  need qemu-system-x86_64
+  ln -sf "$(command -v qemu-system-x86_64)" bin/qemu
+}
+
 case_name='(none)'
 checks=0
 failures=0

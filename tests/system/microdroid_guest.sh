@@ -5,13 +5,8 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-for program in qemu-system-x86_64 sfdisk zip; do
-  command -v "$program" >/dev/null || {
-    echo "there is no $program; \`./dev setup\` installs it" >&2
-    exit 1
-  }
-done
-ln -sf "$(command -v qemu-system-x86_64)" bin/qemu
+need sfdisk zip
+use_real_qemu
 
 # -- disks ---------------------------------------------------------------------
 
@@ -21,6 +16,7 @@ make_disk() { # DISK [LABEL FILE]...
   shift
   rm -f "$disk"
   while [ $# -gt 0 ]; do
+    # shellcheck disable=SC2017 # Whole blocks, of eight sectors each.
     sectors=$((($(stat -c %s "$2") + 4095) / 4096 * 8))
     table+=$'\n'"start=$at, size=$sectors, name=\"$1\""
     dd if="$2" of="$disk" bs=512 seek=$at conv=notrunc status=none

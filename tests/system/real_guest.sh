@@ -4,11 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-program=$(command -v qemu-system-x86_64) || {
-  echo "there is no qemu-system-x86_64; \`./dev setup run\` installs it" >&2
-  exit 1
-}
-ln -sf "$program" bin/qemu
+use_real_qemu
 
 demo() { # ACTION
   cat >vm.json <<END
