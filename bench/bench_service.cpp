@@ -2,6 +2,10 @@
 #include "crosvisor/bench/bench_service.hpp"
 
 #include "crosvisor/bench/measure.hpp"
+#include "crosvisor/io/config/open_vm_files.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <iostream>
 #include <thread>
@@ -16,6 +20,7 @@ cli::embedded_service_options options_in(const tests::temp_dir& folder, const st
   options.where = {folder / "run", folder / "state"};
   options.qemu = qemu;
   options.vsock_device = vsock_device;
+  options.disk_plugin = CROSVISOR_DISK_PLUGIN;
   return options;
 }
 
@@ -61,6 +66,16 @@ vm_actor bench_service::create(vm_config config, vm_files files) {
     ->request(service_->handle(), patience, create_atom::value, std::move(config), std::move(files))
     .receive([&](const vm_actor& vm, const vm_info&) { made = vm; }, fail);
   return made;
+}
+
+watched_vm bench_service::create_watched(vm_config config, const std::string& folder) {
+  auto files = need(io::open_vm_files(config, folder));
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    throw std::runtime_error(io::last_failure("pipe").what);
+  io::unique_fd console{ends[0]};
+  config.console = {"the bench's console", files->add(io::unique_fd{ends[1]})};
+  return {create(std::move(config), std::move(files)), std::move(console)};
 }
 
 vm_info bench_service::start(const vm_actor& vm) {

@@ -13,6 +13,12 @@
 
 namespace crosvisor::bench {
 
+/// A VM, and the end of a pipe to read its console from.
+struct watched_vm {
+  vm_actor vm;
+  io::unique_fd console;
+};
+
 /// One thread, which waits for what it asks; a refusal throws. Its end leaves no VM and no file.
 class bench_service {
 public:
@@ -24,6 +30,9 @@ public:
   ~bench_service();
 
   vm_actor create(vm_config config, vm_files files);
+  /// The same with the configuration's files, as paths relative to `folder`; the VM writes its
+  /// console to a pipe.
+  watched_vm create_watched(vm_config config, const std::string& folder);
   vm_info start(const vm_actor& vm);
   /// All requests are sent before the first answer is waited for.
   void start(const std::vector<vm_actor>& vms);

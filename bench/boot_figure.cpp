@@ -8,8 +8,6 @@
 #include "crosvisor/bench/measure.hpp"
 #include "crosvisor/io/config/open_vm_files.hpp"
 
-#include <fcntl.h>
-
 namespace crosvisor::bench {
 
 namespace {
@@ -52,14 +50,7 @@ public:
 
 private:
   double measure_ours() {
-    auto config = config_;
-    auto files = need(io::open_vm_files(config, folder_));
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0)
-      throw std::runtime_error(io::last_failure("pipe").what);
-    io::unique_fd console{ends[0]};
-    config.console = {"the bench's console", files->add(io::unique_fd{ends[1]})};
-    auto vm = service_.create(std::move(config), std::move(files));
+    auto [vm, console] = service_.create_watched(config_, folder_);
     auto began = now_ns();
     service_.self()->send(vm, start_atom::value);
     auto greeted = wait_for_line(console.get(), greeting);

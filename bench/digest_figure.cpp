@@ -5,6 +5,7 @@
 #include "crosvisor/io/apk/merkle_tree.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/tests/io/temp_dir.hpp"
+#include "crosvisor/tests/judge.hpp"
 
 #include <fmt/core.h>
 
@@ -46,17 +47,12 @@ struct rival {
 
 /// Runs a line of shell, and returns the last line that it prints.
 std::string run(const std::string& folder, const std::string& line) {
-  auto whole = "cd '" + folder + "' && PATH=$PATH:/usr/sbin:/sbin && " + line + " 2>/dev/null";
-  std::unique_ptr<FILE, int (*)(FILE*)> output{::popen(whole.c_str(), "re"), ::pclose};
-  if (!output)
-    throw std::runtime_error("popen");
-  std::string last;
-  char text[512];
-  while (std::fgets(text, sizeof(text), output.get()) != nullptr)
-    last = text;
-  if (::pclose(output.release()) != 0)
+  auto said = tests::ask("cd '" + folder + "' && { " + line + "; } 2>/dev/null");
+  if (said.exit_code != 0)
     throw std::runtime_error("failed: " + line);
-  return last;
+  auto end = said.out.find_last_not_of('\n');
+  auto before = said.out.rfind('\n', end);
+  return end == said.out.npos ? "" : said.out.substr(before == said.out.npos ? 0 : before + 1);
 }
 
 std::string speed_text(double bytes_per_s) {

@@ -5,9 +5,6 @@
 #include "crosvisor/bench/figure.hpp"
 #include "crosvisor/bench/guest_folder.hpp"
 #include "crosvisor/bench/measure.hpp"
-#include "crosvisor/io/config/open_vm_files.hpp"
-
-#include <fcntl.h>
 
 #include <fstream>
 
@@ -79,13 +76,7 @@ private:
   }
 
   double read_time(vm_config config) {
-    auto files = need(io::open_vm_files(config, guest_folder()));
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0)
-      throw std::runtime_error(io::last_failure("pipe").what);
-    io::unique_fd console{ends[0]};
-    config.console = {"the bench's console", files->add(io::unique_fd{ends[1]})};
-    auto vm = service_.create(std::move(config), std::move(files));
+    auto [vm, console] = service_.create_watched(std::move(config), guest_folder());
     service_.self()->send(vm, start_atom::value);
     auto began = wait_for_line(console.get(), "demo: reading");
     auto ended = wait_for_line(console.get(), "demo: read all");

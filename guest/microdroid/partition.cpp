@@ -15,7 +15,9 @@ namespace crosvisor::guest {
 
 namespace {
 
-/// How often it is looked for: Android's 5 ms.
+/// How often it is looked for. Only a socket of the kernel's uevents would tell, which asks for
+/// more than it gives: nearly always the disks are there before this program is. Android polls as
+/// often.
 constexpr timespec pause_between{0, 5'000'000};
 
 /// Whether a line of the text is PARTNAME=`label`.
@@ -74,7 +76,7 @@ outcome await_partition(std::string_view label, int milliseconds, partition& fou
       return wrong(cause::unknown, "there is no partition %.*s", static_cast<int>(label.size()),
                    label.data());
     }
-    ::nanosleep(&pause_between, nullptr);
+    ::nanosleep(&pause_between, nullptr); // See pause_between; the caller's bound ends it.
   }
 }
 

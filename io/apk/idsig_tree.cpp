@@ -45,10 +45,8 @@ std::vector<std::uint64_t> levels_of(std::uint64_t blocks) {
   std::uint64_t low = 1, high = blocks;
   while (low < high) {
     auto middle = low + (high - low) / 2;
-    if (sum(levels_above(middle)) < blocks)
-      low = middle + 1;
-    else
-      high = middle;
+    auto enough = sum(levels_above(middle)) >= blocks;
+    (enough ? high : low) = enough ? middle : middle + 1;
   }
   auto levels = levels_above(low);
   return sum(levels) == blocks ? levels : std::vector<std::uint64_t>{};

@@ -60,33 +60,32 @@ CAF_TEST(the disk that crosvm made is served byte for byte) {
   for (auto options : {"-r ", "-r sparse=none file=", ""}) {
     golden_copy copy;
     auto end = with_nbdkit(options + copy.disk(), digest);
-    CAF_CHECK_EQUAL(end.code, 0);
-    CAF_CHECK_EQUAL(end.output, golden_sha256 + "  -\n"s);
+    CAF_CHECK_EQUAL(end.exit_code, 0);
+    CAF_CHECK_EQUAL(end.out, golden_sha256 + "  -\n"s);
     CAF_CHECK(copy.others_are_untouched());
   }
 }
 
 CAF_TEST(what the disk can do is told) {
   golden_copy copy;
-  auto info = with_nbdkit(copy.disk(), "nbdinfo \"$uri\"").output;
+  auto info = with_nbdkit(copy.disk(), "nbdinfo \"$uri\"").out;
   for (auto line : {"export-size: 413696", "is_read_only: false", "can_flush: true",
                     "can_trim: true", "can_zero: true", "can_fua: true", "can_multi_conn: true",
                     "block_size_minimum: 1", "block_size_preferred: 4096", "base:allocation"})
     CAF_CHECK(has(info, line));
-  CAF_CHECK(has(with_nbdkit("-r " + copy.disk(), "nbdinfo \"$uri\"").output, "is_read_only: true"));
-  auto help = shell("nbdkit " NBDKIT_PLUGIN " --help").output;
+  CAF_CHECK(has(with_nbdkit("-r " + copy.disk(), "nbdinfo \"$uri\"").out, "is_read_only: true"));
+  auto help = ask("nbdkit " NBDKIT_PLUGIN " --help").out;
   CAF_CHECK(has(help, "[file=]FILE"));
   CAF_CHECK(has(help, "sparse=auto|none|N,N,..."));
-  CAF_CHECK(
-    has(shell("nbdkit " NBDKIT_PLUGIN " --dump-plugin").output, "composite_newest_version=2\n"));
+  CAF_CHECK(has(ask("nbdkit " NBDKIT_PLUGIN " --dump-plugin").out, "composite_newest_version=2\n"));
 }
 
 CAF_TEST(writes reach the file of the writable partition) {
   golden_copy copy;
   auto end = with_nbdkit(copy.disk(), qemu_io("write -P 0x5a " + at(instance_at)) + " && "
                                         + qemu_io("read -P 0x5a " + at(instance_at)));
-  CAF_CHECK_EQUAL(end.code, 0);
-  CAF_CHECK(!has(end.output, "fail"));
+  CAF_CHECK_EQUAL(end.exit_code, 0);
+  CAF_CHECK(!has(end.out, "fail"));
   auto written = read_file(copy.dir / "instance.img");
   auto before = read_file(GOLDEN_COMPOSITE "/instance.img");
   CAF_CHECK(written == std::string(4096, '\x5a') + before.substr(4096));
@@ -100,9 +99,9 @@ CAF_TEST(writes to what is read only are refused and change nothing) {
                               instance_at + 63488, instance_at + 65536}) {
     for (auto command : {"write -P 0x5a ", "write -z ", "write -z -u ", "discard "}) {
       auto end = with_nbdkit(copy.disk(), qemu_io(command + at(where)));
-      CAF_CHECK(has(end.output, "Operation not permitted"));
-      CAF_CHECK(has(end.output, ", offset "));
-      CAF_CHECK(has(end.output, "is read-only"));
+      CAF_CHECK(has(end.out, "Operation not permitted"));
+      CAF_CHECK(has(end.out, ", offset "));
+      CAF_CHECK(has(end.out, "is read-only"));
     }
   }
   CAF_CHECK(read_file(copy.dir / "instance.img") == read_file(GOLDEN_COMPOSITE "/instance.img"));
@@ -112,7 +111,7 @@ CAF_TEST(writes to what is read only are refused and change nothing) {
 CAF_TEST(with - r nothing is written) {
   golden_copy copy;
   auto end = with_nbdkit("-r " + copy.disk(), qemu_io("write -P 0x5a " + at(instance_at)));
-  CAF_CHECK(end.code != 0);
+  CAF_CHECK(end.exit_code != 0);
   CAF_CHECK(read_file(copy.dir / "instance.img") == read_file(GOLDEN_COMPOSITE "/instance.img"));
 }
 
@@ -122,11 +121,11 @@ CAF_TEST(zeros and trims reach the file and are seen) {
     copy.dir.write("instance.img", std::string(65536, 'i'));
     auto end = with_nbdkit(copy.disk(), qemu_io(command + at(instance_at + 8192)) + " && "
                                           + qemu_io("flush") + " && nbdinfo --map \"$uri\"");
-    CAF_CHECK_EQUAL(end.code, 0);
+    CAF_CHECK_EQUAL(end.exit_code, 0);
     CAF_CHECK(read_file(copy.dir / "instance.img")
               == std::string(8192, 'i') + std::string(4096, '\0') + std::string(53248, 'i'));
     if (command != "write -z "s)
-      CAF_CHECK(has(end.output, "hole,zero"));
+      CAF_CHECK(has(end.out, "hole,zero"));
   }
 }
 
@@ -137,9 +136,8 @@ CAF_TEST(descriptors are inherited under the numbers that the disk names) {
     io::serialize({1, {{first.path(), 0, 0, false}, {second.path(), 8192, 0, true}}, 12288})};
   auto end = with_nbdkit("sparse=none " + disk.path(), qemu_io("write -P 0x63 8192 512")
                                                          + " && nbdcopy \"$uri\" - | tail -c 5000");
-  CAF_CHECK_EQUAL(end.code, 0);
-  CAF_CHECK(
-    has(end.output, std::string(904, 'a') + std::string(512, 'c') + std::string(3584, 'b')));
+  CAF_CHECK_EQUAL(end.exit_code, 0);
+  CAF_CHECK(has(end.out, std::string(904, 'a') + std::string(512, 'c') + std::string(3584, 'b')));
   CAF_CHECK_EQUAL(second.content(), std::string(512, 'c') + std::string(3584, 'b'));
   CAF_CHECK(first.content() == std::string(8192, 'a'));
 }
@@ -149,21 +147,21 @@ CAF_TEST(sparse images are served as disks) {
   memory_file disk{io::serialize({1, {{sparse.path(), 0, 0, false}}, 64})};
   for (const auto& choice : {"auto"s, std::to_string(sparse.fd())}) {
     auto end = with_nbdkit("sparse=" + choice + " " + disk.path(), "nbdcopy \"$uri\" -");
-    CAF_CHECK(end.output == small_sparse_disk());
+    CAF_CHECK(end.out == small_sparse_disk());
     end = with_nbdkit("sparse=" + choice + " " + disk.path(), "nbdinfo --map \"$uri\"");
-    CAF_CHECK(has(end.output, "hole,zero"));
+    CAF_CHECK(has(end.out, "hole,zero"));
   }
   auto end = with_nbdkit("sparse=none " + disk.path(), "nbdcopy \"$uri\" -");
-  CAF_CHECK(end.output == small_sparse_image().substr(0, 64));
+  CAF_CHECK(end.out == small_sparse_image().substr(0, 64));
 }
 
 CAF_TEST(a component that is too short gives an error that names it) {
   memory_file file{std::string(100, 'a')};
   memory_file disk{io::serialize({1, {{file.path(), 0, 0, false}}, 4096})};
   auto end = with_nbdkit(disk.path(), "qemu-io -r -f raw -c \"read 0 4096\" \"$uri\"");
-  CAF_CHECK(has(end.output, "Input/output error"));
-  CAF_CHECK(has(end.output, "component 0"));
-  CAF_CHECK(has(end.output, "the file ends at 100"));
+  CAF_CHECK(has(end.out, "Input/output error"));
+  CAF_CHECK(has(end.out, "component 0"));
+  CAF_CHECK(has(end.out, "the file ends at 100"));
 }
 
 CAF_TEST(many requests at once keep to their places) {
@@ -180,8 +178,8 @@ CAF_TEST(many requests at once keep to their places) {
   auto source = dir.write("source", content.substr(half) + content.substr(0, half));
   auto end = with_nbdkit(disk, "nbdcopy --connections=4 --requests=16 --flush " + source
                                  + " \"$uri\" && nbdcopy \"$uri\" - | cmp - " + source);
-  CAF_CHECK_EQUAL(end.code, 0);
-  CAF_CHECK_EQUAL(end.output, "");
+  CAF_CHECK_EQUAL(end.exit_code, 0);
+  CAF_CHECK_EQUAL(end.out, "");
   CAF_CHECK(read_file(dir / "first") == content.substr(half));
   CAF_CHECK(read_file(dir / "second") == content.substr(0, half));
 }
@@ -200,8 +198,8 @@ CAF_TEST(what can not be served is told before anybody connects) {
         {"sparse=some " + none, "is none of auto"},
         {"colour=red " + none, "unknown parameter colour; known are file and sparse"}}) {
     auto end = of(options);
-    CAF_CHECK(end.code != 0);
-    CAF_CHECK(has(end.output, why));
-    CAF_CHECK(!has(end.output, "connected"));
+    CAF_CHECK(end.exit_code != 0);
+    CAF_CHECK(has(end.out, why));
+    CAF_CHECK(!has(end.out, "connected"));
   }
 }

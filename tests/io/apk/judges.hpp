@@ -4,6 +4,7 @@
 
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/tests/io/temp_dir.hpp"
+#include "crosvisor/tests/judge.hpp"
 
 #include <caf/test/dsl.hpp>
 
@@ -16,18 +17,18 @@
 
 namespace crosvisor::tests {
 
-/// Runs a line of shell in `folder`. What it prints is in the file `log` there.
-/// @returns whether it exited with 0.
-inline bool shell(const temp_dir& folder, const std::string& line) {
-  auto whole =
-    "cd '" + folder.path() + "' && PATH=$PATH:/usr/sbin:/sbin && { " + line + "; } >log 2>&1";
-  return std::system(whole.c_str()) == 0;
+/// Runs a line of shell in `folder`.
+inline verdict shell(const temp_dir& folder, const std::string& line) {
+  return ask("cd '" + folder.path() + "' && { " + line + "; }");
 }
 
 /// The same for what must succeed.
-inline void must(const temp_dir& folder, const std::string& line) {
-  if (!shell(folder, line))
-    CAF_FAIL("failed: " << line << ": " << read_file(folder / "log"));
+/// @returns what it printed.
+inline std::string must(const temp_dir& folder, const std::string& line) {
+  auto said = shell(folder, line);
+  if (said.exit_code != 0)
+    CAF_FAIL("failed: " << line << ": " << said.out);
+  return said.out;
 }
 
 /// A file of that size, most of it holes: each of its borders has some bytes of a pattern.

@@ -3,7 +3,7 @@
 
 #include "crosvisor/io/disk/composite_file.hpp"
 #include "crosvisor/tests/io/disk/disk_fixture.hpp"
-#include "crosvisor/tests/io/disk/judge.hpp"
+#include "crosvisor/tests/judge.hpp"
 
 #include <algorithm>
 #include <chrono>

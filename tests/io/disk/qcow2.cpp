@@ -3,7 +3,7 @@
 
 #include "crosvisor/io/disk/byte_order.hpp"
 #include "crosvisor/messages/image_spec.hpp"
-#include "crosvisor/tests/io/disk/judge.hpp"
+#include "crosvisor/tests/judge.hpp"
 #include "crosvisor/tests/io/disk/whole_disk.hpp"
 
 #include <caf/test/dsl.hpp>

@@ -2,10 +2,9 @@
 #include "crosvisor/io/payload/metadata.hpp"
 
 #include "crosvisor/tests/io/temp_dir.hpp"
+#include "crosvisor/tests/judge.hpp"
 
 #include <caf/test/dsl.hpp>
-
-#include <cstdlib>
 
 #undef CAF_SUITE
 #define CAF_SUITE io.payload.metadata
@@ -31,10 +30,9 @@ std::string problem(const std::string& bytes) {
 // What protoc, which knows nothing of ours, sees in a message.
 std::string judged(const std::string& arguments, const std::string& body) {
   temp_dir dir;
-  auto in = dir.write("body", body);
-  auto command = "protoc " + arguments + " < " + in + " > " + dir / "out" + " 2>&1";
-  CAF_REQUIRE_EQUAL(std::system(command.c_str()), 0);
-  return read_file(dir / "out");
+  auto said = ask("protoc " + arguments + " < " + dir.write("body", body));
+  CAF_REQUIRE_EQUAL(said.exit_code, 0);
+  return said.out;
 }
 
 } // namespace

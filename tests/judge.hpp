@@ -12,11 +12,11 @@
 namespace crosvisor::tests {
 
 struct verdict {
-  int exit_code = -1; ///< 127: the program is missing (packaging/setup.sh judges).
+  int exit_code = -1; ///< 127: the program is missing (packaging/setup.sh judges); -1: killed.
   std::string out;    ///< Both of its outputs.
 };
 
-/// Runs a shell's command line to its end.
+/// Runs a shell's command line to its end, with all descriptors that are not close-on-exec.
 inline verdict ask(const std::string& command) {
   // Partitioning tools are in sbin, which not everybody has in PATH.
   auto line = "PATH=$PATH:/usr/sbin:/sbin LC_ALL=C; export PATH LC_ALL; exec 2>&1; " + command;
