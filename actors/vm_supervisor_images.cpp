@@ -50,8 +50,11 @@ void vm_supervisor_state::built(const io::image_product& product) {
   if (images == nullptr)
     return build_failed(caf::make_error(vm_errc::io_failed, "no image builder made the images"));
   request_.config = images->config;
+  request_.choice = images->choice;
   request_.files = images->files;
   request_.disks = images->disks;
+  info_.vmm = request_.choice.vmm;
+  info_.accel = request_.choice.accel;
   info_.memory_mib = request_.config.memory_mib;
   info_.cpus = request_.config.cpus;
   apply(vm_input::built);

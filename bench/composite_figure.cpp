@@ -45,7 +45,7 @@ public:
       sources_.push_back({name, fds_.back().get(), image_format::raw, false, "", name});
     }
     pool_ = system_.spawn(actors::image_builder_pool,
-                          actors::image_builder_pool_options{io::make_linux_image_builder(""), 4});
+                          actors::image_builder_pool_options{io::make_linux_image_builder({}, ""), 4});
   }
 
   ~composite_figure() override {

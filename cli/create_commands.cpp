@@ -37,7 +37,7 @@ class image_builders {
 public:
   image_builders() {
     pool_ = system_.spawn(actors::image_builder_pool,
-                          actors::image_builder_pool_options{io::make_linux_image_builder(""), 1});
+                          actors::image_builder_pool_options{io::make_linux_image_builder({}, ""), 1});
   }
   image_builders(const image_builders&) = delete;
   image_builders& operator=(const image_builders&) = delete;

@@ -25,7 +25,7 @@ using built_disks = std::map<std::size_t, composite_disk>;
 struct vm_images {
   /// Valid by find_problem(), and named.
   vm_config config;
-  /// What will run it.
+  /// What will run it, as far as its configuration says now.
   vmm_choice choice;
   std::shared_ptr<descriptor_set> files;
 };
@@ -34,6 +34,8 @@ struct vm_images {
 /// with every disk of partitions built.
 struct built_vm_images {
   vm_config config;
+  /// What will run it; an app's operating system may have wishes of its own.
+  vmm_choice choice;
   std::shared_ptr<descriptor_set> files;
   std::shared_ptr<const built_disks> disks;
 };

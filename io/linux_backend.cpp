@@ -117,7 +117,7 @@ result<backend> make_linux_backend(const linux_backend_options& options) {
   if (!launcher)
     return launcher.why();
   made.launcher = std::move(*launcher);
-  made.images = make_linux_image_builder(os_folder(options));
+  made.images = make_linux_image_builder(made.host, os_folder(options));
   made.cids = make_vhost_cid_claimer();
   made.last_cid = std::move(*last_cid);
   made.streams = make_linux_guest_streams(*guests);

@@ -8,6 +8,7 @@
 #include "crosvisor/io/vm_files.hpp"
 
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace crosvisor::io {
@@ -43,23 +44,21 @@ result<built_disks> build_disks(const vm_config& config, const descriptor_set& f
 
 class linux_image_builder final : public image_builder {
 public:
-  explicit linux_image_builder(std::string os_folder) : os_folder_(std::move(os_folder)) {}
+  linux_image_builder(host_info host, std::string os_folder)
+      : host_(std::move(host)), os_folder_(std::move(os_folder)) {}
 
   result<built_vm_images> build_vm_images(vm_images vm, const job_control& control) override {
     if (!vm.files)
       vm.files = std::make_shared<descriptor_set>();
     if (auto fit = check_vm_files(vm.config, *vm.files, vm.choice.vmm); !fit)
       return fit.why();
-    if (vm.config.app) {
-      auto expanded = expand_app(vm.config, *vm.files, os_folder_, control);
-      if (!expanded)
+    if (vm.config.app)
+      if (auto expanded = expand(vm, control); !expanded)
         return expanded.why();
-      vm.config = std::move(*expanded);
-    }
     auto disks = build_disks(vm.config, *vm.files, control);
     if (!disks)
       return disks.why();
-    return built_vm_images{std::move(vm.config), std::move(vm.files),
+    return built_vm_images{std::move(vm.config), vm.choice, std::move(vm.files),
                            std::make_shared<const built_disks>(std::move(*disks))};
   }
 
@@ -74,13 +73,27 @@ public:
   }
 
 private:
+  /// Replaces the app, and chooses anew, since its operating system says what it needs.
+  result<void> expand(vm_images& vm, const job_control& control) {
+    auto expanded = expand_app(vm.config, *vm.files, os_folder_, control);
+    if (!expanded)
+      return expanded.why();
+    auto choice = choose_vmm(*expanded, host_);
+    if (const auto* no = std::get_if<refusal>(&choice))
+      return failure{0, "app.os " + in_quotes(vm.config.app.os) + ": " + no->why};
+    vm.config = std::move(*expanded);
+    vm.choice = std::get<vmm_choice>(choice);
+    return {};
+  }
+
+  const host_info host_;
   const std::string os_folder_;
 };
 
 } // namespace
 
-std::shared_ptr<image_builder> make_linux_image_builder(std::string os_folder) {
-  return std::make_shared<linux_image_builder>(std::move(os_folder));
+std::shared_ptr<image_builder> make_linux_image_builder(host_info host, std::string os_folder) {
+  return std::make_shared<linux_image_builder>(std::move(host), std::move(os_folder));
 }
 
 } // namespace crosvisor::io

@@ -83,7 +83,9 @@ struct waiting_vm : actor_fixture {
   }
 
   void build_succeeds() {
-    io::built_vm_images images{vm_of_partitions(), std::make_shared<io::descriptor_set>(),
+    io::built_vm_images images{vm_of_partitions(),
+                               {},
+                               std::make_shared<io::descriptor_set>(),
                                std::make_shared<const io::built_disks>()};
     caf::anon_send(slow_pool, finished_atom::value, std::uint64_t{1},
                    std::make_shared<io::image_product>(io::image_product{std::move(images)}));
@@ -96,14 +98,18 @@ struct waiting_vm : actor_fixture {
 CAF_TEST_FIXTURE_SCOPE(vm_supervisor_images_tests, fixture)
 
 CAF_TEST(images are made before the vmm is started) {
-  builder->expand = [](vm_config& config) { config.memory_mib = 512; };
+  builder->expand = [](io::vm_images& images) {
+    images.config.memory_mib = 512;
+    images.choice = {vmm_kind::crosvm, accel_kind::kvm, false};
+  };
   auto started = start();
   CAF_REQUIRE_EQUAL(builder->jobs.size(), 1u);
   CAF_CHECK_EQUAL(builder->jobs[0], "vm demo");
   CAF_REQUIRE_EQUAL(launcher->launched.size(), 1u);
   CAF_CHECK(vmm().request.disks != nullptr);
   CAF_CHECK_EQUAL(vmm().request.config.memory_mib, 512u);
-  CAF_CHECK_EQUAL(told->back().detail, "qemu, tcg, 1 cpu, 512 MiB");
+  CAF_CHECK(vmm().request.choice.vmm == vmm_kind::crosvm);
+  CAF_CHECK_EQUAL(told->back().detail, "crosvm, kvm, 1 cpu, 512 MiB");
   vmm().callbacks.on_up(1);
   settle();
   CAF_CHECK(started->value.has_value());

@@ -19,14 +19,14 @@ public:
   /// What each job fails with; none: it succeeds.
   std::optional<io::failure> fails;
   /// What the images of a VM become.
-  std::function<void(vm_config&)> expand = [](vm_config&) {};
+  std::function<void(io::vm_images&)> expand = [](io::vm_images&) {};
 
   io::result<io::built_vm_images> build_vm_images(io::vm_images vm,
                                                   const io::job_control& control) override {
     if (auto failed = run("vm " + vm.config.name, control))
       return *failed;
-    expand(vm.config);
-    return io::built_vm_images{std::move(vm.config), std::move(vm.files),
+    expand(vm);
+    return io::built_vm_images{std::move(vm.config), vm.choice, std::move(vm.files),
                                std::make_shared<const io::built_disks>()};
   }
 
