@@ -44,8 +44,9 @@ public:
       fds_.emplace_back(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
       sources_.push_back({name, fds_.back().get(), image_format::raw, false, "", name});
     }
-    pool_ = system_.spawn(actors::image_builder_pool,
-                          actors::image_builder_pool_options{io::make_linux_image_builder({}, ""), 4});
+    pool_ =
+      system_.spawn(actors::image_builder_pool,
+                    actors::image_builder_pool_options{io::make_linux_image_builder({}, ""), 4});
   }
 
   ~composite_figure() override {

@@ -36,8 +36,9 @@ struct small_system_config : caf::actor_system_config {
 class image_builders {
 public:
   image_builders() {
-    pool_ = system_.spawn(actors::image_builder_pool,
-                          actors::image_builder_pool_options{io::make_linux_image_builder({}, ""), 1});
+    pool_ =
+      system_.spawn(actors::image_builder_pool,
+                    actors::image_builder_pool_options{io::make_linux_image_builder({}, ""), 1});
   }
   image_builders(const image_builders&) = delete;
   image_builders& operator=(const image_builders&) = delete;

@@ -4,9 +4,9 @@
 #include "crosvisor/io/disk/composite_files.hpp"
 #include "crosvisor/io/disk/qcow2.hpp"
 #include "crosvisor/tests/cli/inspect_fixture.hpp"
-#include "crosvisor/tests/judge.hpp"
 #include "crosvisor/tests/io/disk/sparse_bytes.hpp"
 #include "crosvisor/tests/io/leftovers.hpp"
+#include "crosvisor/tests/judge.hpp"
 
 #include <sys/stat.h>
 

@@ -2,8 +2,8 @@
 // Our disks beside the one that crosvm made of the same partitions.
 #include "crosvisor/io/disk/byte_order.hpp"
 #include "crosvisor/io/disk/composite_layout.hpp"
-#include "crosvisor/tests/judge.hpp"
 #include "crosvisor/tests/io/disk/whole_disk.hpp"
+#include "crosvisor/tests/judge.hpp"
 
 #include <caf/test/dsl.hpp>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/disk/partition_image.hpp"
 
-#include "crosvisor/tests/judge.hpp"
 #include "crosvisor/tests/io/disk/whole_disk.hpp"
 #include "crosvisor/tests/io/leftovers.hpp"
+#include "crosvisor/tests/judge.hpp"
 
 #include <caf/test/dsl.hpp>
 

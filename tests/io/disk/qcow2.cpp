@@ -3,8 +3,8 @@
 
 #include "crosvisor/io/disk/byte_order.hpp"
 #include "crosvisor/messages/image_spec.hpp"
-#include "crosvisor/tests/judge.hpp"
 #include "crosvisor/tests/io/disk/whole_disk.hpp"
+#include "crosvisor/tests/judge.hpp"
 
 #include <caf/test/dsl.hpp>
 
