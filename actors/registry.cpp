@@ -49,7 +49,7 @@ caf::expected<registry_state::claimed_cid> registry_state::claim() {
 }
 
 caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files files,
-                                                      vmm_choice choice) {
+                                                      vmm_choice choice, caller owner) {
   if (draining_)
     return caf::make_error(vm_errc::shutting_down, "the service is shutting down");
   if (const auto* vm = living(config.name))
@@ -62,6 +62,7 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
   if (config.name.empty())
     config.name = "vm-" + std::to_string(cid);
   auto info = describe_new_vm(cid, config, choice);
+  info.owner = std::move(owner);
   auto supervisor = self_->spawn<caf::monitored>(
     vm_supervisor, vm_supervisor_options{
                      {cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr},
@@ -151,8 +152,8 @@ registry_actor::behavior_type registry_state::make_behavior(registry_options opt
     forget(down.source);
   });
   return {
-    [this](create_atom, vm_config& config, vm_files& files, vmm_choice choice) {
-      return create(std::move(config), std::move(files), choice);
+    [this](create_atom, vm_config& config, vm_files& files, vmm_choice choice, caller& owner) {
+      return create(std::move(config), std::move(files), choice, std::move(owner));
     },
     [this](caf::get_atom, vm_cid cid) { return find(cid); },
     [this](caf::get_atom, const vm_name& vm) { return find(vm); },

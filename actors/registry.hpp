@@ -40,7 +40,8 @@ public:
 
   registry_actor::behavior_type make_behavior(registry_options options);
 
-  caf::result<vm_actor, vm_info> create(vm_config config, vm_files files, vmm_choice choice);
+  caf::result<vm_actor, vm_info> create(vm_config config, vm_files files, vmm_choice choice,
+                                        caller owner);
   caf::result<vm_actor> find(vm_cid cid) const;
   caf::result<vm_actor> find(const vm_name& name) const;
   caf::result<vm_supervisor_actor> find_supervisor(vm_cid cid) const;

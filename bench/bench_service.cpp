@@ -14,9 +14,9 @@ namespace crosvisor::bench {
 
 namespace {
 
-cli::embedded_service_options options_in(const tests::temp_dir& folder, const std::string& qemu,
-                                         const std::string& vsock_device) {
-  cli::embedded_service_options options;
+embedded_service_options options_in(const tests::temp_dir& folder, const std::string& qemu,
+                                    const std::string& vsock_device) {
+  embedded_service_options options;
   options.where = {folder / "run", folder / "state"};
   options.qemu = qemu;
   options.vsock_device = vsock_device;
@@ -44,7 +44,7 @@ void ask_all(const std::vector<vm_actor>& vms, Ask ask) {
 } // namespace
 
 bench_service::bench_service(const std::string& qemu, const std::string& vsock_device)
-    : service_(need(cli::embedded_service::start(options_in(folder_, qemu, vsock_device)))),
+    : service_(need(embedded_service::start(options_in(folder_, qemu, vsock_device)))),
       self_(std::make_unique<caf::scoped_actor>(service_->system())) {}
 
 bench_service::~bench_service() {

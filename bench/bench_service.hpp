@@ -2,7 +2,7 @@
 // The service that is measured, as the command embeds it, in a directory of its own.
 #pragma once
 
-#include "crosvisor/cli/embedded_service.hpp"
+#include "crosvisor/service/embedded_service.hpp"
 #include "crosvisor/tests/io/temp_dir.hpp"
 
 #include <caf/scoped_actor.hpp>
@@ -45,13 +45,13 @@ public:
   void shut_down();
 
   caf::scoped_actor& self() { return *self_; }
-  const cli::embedded_service& embedded() const noexcept { return *service_; }
+  const embedded_service& embedded() const noexcept { return *service_; }
   caf::actor_system& system() { return service_->system(); }
   std::string path(const std::string& name) const { return folder_ / name; }
 
 private:
   tests::temp_dir folder_;
-  std::unique_ptr<cli::embedded_service> service_;
+  std::unique_ptr<embedded_service> service_;
   std::unique_ptr<caf::scoped_actor> self_;
 };
 

@@ -9,7 +9,8 @@ int exit_code_of(vm_errc why) noexcept {
   switch (why) {
     case vm_errc::invalid_config:
     case vm_errc::unsupported: return usage;
-    case vm_errc::no_such_vm: return not_found;
+    case vm_errc::no_such_vm:
+    case vm_errc::no_such_ticket: return not_found;
     case vm_errc::timed_out: return timed_out;
     case vm_errc::name_taken:
     case vm_errc::wrong_state: return conflict;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/actors/cid_pool.hpp"
 #include "crosvisor/cli/commands.hpp"
-#include "crosvisor/cli/directories.hpp"
 #include "crosvisor/cli/host_report.hpp"
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/host/host_probe.hpp"
+#include "crosvisor/service/directories.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/commands.hpp"
-#include "crosvisor/cli/directories.hpp"
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/kept_logs.hpp"
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/log/log_reader.hpp"
+#include "crosvisor/service/directories.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/commands.hpp"
-#include "crosvisor/cli/directories.hpp"
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/output_file.hpp"
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/io/logging.hpp"
+#include "crosvisor/service/directories.hpp"
 
 #include <csignal>
 #include <exception>

@@ -2,8 +2,8 @@
 // One VM run by a command: the service that does it, and the VM from its creation to its end.
 #pragma once
 
-#include "crosvisor/cli/embedded_service.hpp"
 #include "crosvisor/cli/prepared_run.hpp"
+#include "crosvisor/service/embedded_service.hpp"
 
 #include <memory>
 

@@ -6,22 +6,27 @@
 
 namespace crosvisor {
 
+using attach_atom = caf::atom_constant<caf::atom("attach")>;
 using balloon_atom = caf::atom_constant<caf::atom("balloon")>;
 using create_atom = caf::atom_constant<caf::atom("create")>;
 using credit_atom = caf::atom_constant<caf::atom("credit")>;
+using detach_atom = caf::atom_constant<caf::atom("detach")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
+using drop_atom = caf::atom_constant<caf::atom("drop")>;
 using exited_atom = caf::atom_constant<caf::atom("exited")>;
 using expired_atom = caf::atom_constant<caf::atom("expired")>;
 using failed_atom = caf::atom_constant<caf::atom("failed")>;
 using fault_atom = caf::atom_constant<caf::atom("fault")>;
 using finished_atom = caf::atom_constant<caf::atom("finished")>;
 using hangup_atom = caf::atom_constant<caf::atom("hangup")>;
+using hold_atom = caf::atom_constant<caf::atom("hold")>;
 using host_atom = caf::atom_constant<caf::atom("host")>;
 using job_atom = caf::atom_constant<caf::atom("job")>;
 using kill_atom = caf::atom_constant<caf::atom("kill")>;
 using list_atom = caf::atom_constant<caf::atom("list")>;
 using lost_atom = caf::atom_constant<caf::atom("lost")>;
 using output_atom = caf::atom_constant<caf::atom("output")>;
+using pass_atom = caf::atom_constant<caf::atom("pass")>;
 using resume_atom = caf::atom_constant<caf::atom("resume")>;
 using start_atom = caf::atom_constant<caf::atom("start")>;
 using state_atom = caf::atom_constant<caf::atom("state")>;
@@ -30,6 +35,7 @@ using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using supervisor_atom = caf::atom_constant<caf::atom("supervisor")>;
 using suspend_atom = caf::atom_constant<caf::atom("suspend")>;
 using up_atom = caf::atom_constant<caf::atom("up")>;
+using watch_atom = caf::atom_constant<caf::atom("watch")>;
 using worker_atom = caf::atom_constant<caf::atom("worker")>;
 
 } // namespace crosvisor

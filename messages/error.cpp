@@ -22,6 +22,7 @@ std::string to_string(vm_errc code) {
     case denied: return "denied";
     case busy: return "busy";
     case cancelled: return "cancelled";
+    case no_such_ticket: return "no_such_ticket";
   }
   return "invalid";
 }

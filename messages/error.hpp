@@ -30,6 +30,7 @@ enum class vm_errc : std::uint8_t {
   denied,             ///< The sender has no right to it.
   busy,               ///< Too many such requests wait already.
   cancelled,          ///< Whoever wanted it gave it up.
+  no_such_ticket,     ///< It was never given, is used, is old, or is another's.
 };
 
 /// Stable snake_case name.

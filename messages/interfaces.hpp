@@ -4,6 +4,8 @@
 #pragma once
 
 #include "crosvisor/messages/atoms.hpp"
+#include "crosvisor/messages/caller.hpp"
+#include "crosvisor/messages/door_messages.hpp"
 #include "crosvisor/messages/error.hpp"
 #include "crosvisor/messages/host_info.hpp"
 #include "crosvisor/messages/image_spec.hpp"
@@ -146,8 +148,8 @@ using image_builder_pool_actor = image_maker_actor::extend<
 /// The table of VMs; the only one who allocates and frees CIDs.
 using registry_actor = caf::typed_actor<
   // CREATE a VM from a configuration that was found valid: a CID, a supervisor, nothing that
-  // runs. name_taken, cid_exhausted, io_failed.
-  caf::replies_to<create_atom, vm_config, vm_files, vmm_choice>::with<vm_actor, vm_info>,
+  // runs. It is the caller's. name_taken, cid_exhausted, io_failed.
+  caf::replies_to<create_atom, vm_config, vm_files, vmm_choice, caller>::with<vm_actor, vm_info>,
   // FIND a VM by CID or by name. no_such_vm.
   caf::replies_to<caf::get_atom, vm_cid>::with<vm_actor>,
   caf::replies_to<caf::get_atom, vm_name>::with<vm_actor>,
@@ -178,6 +180,8 @@ using service_actor = image_maker_actor::extend<
   // vmm_unavailable; name_taken, cid_exhausted, io_failed; shutting_down. Nothing is left of a VM
   // that could not be created.
   caf::replies_to<create_atom, vm_config, vm_files>::with<vm_actor, vm_info>,
+  // The same on behalf of somebody, whose the VM then is.
+  caf::replies_to<create_atom, vm_config, vm_files, caller>::with<vm_actor, vm_info>,
   // FIND a VM by CID or by name. no_such_vm.
   caf::replies_to<caf::get_atom, vm_cid>::with<vm_actor>,
   caf::replies_to<caf::get_atom, vm_name>::with<vm_actor>,
@@ -188,5 +192,70 @@ using service_actor = image_maker_actor::extend<
   // DRAIN: create none any more, stop all with so much grace for the guests, and answer when none
   // is left. Repeating it is fine.
   caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;
+
+/// What stands between the service and whoever is not trusted: the one actor that is reached from
+/// other processes. It knows VMs by their CIDs, so that no handle ever leaves the process, and asks
+/// for each message who sent it; service/permissions.hpp says who may. Besides what is said here,
+/// every message is answered denied, and those about a VM no_such_vm, also where the sender may not
+/// know that there is one.
+using door_actor = caf::typed_actor<
+  // CREATE a VM with the descriptors that the tickets stand for; it does not run yet. The sender
+  // holds a reference, as if it had attached. As service_actor's; no_such_ticket.
+  caf::replies_to<create_atom, vm_config, ticket_list>::with<vm_info>,
+  // FIND a VM by its name. no_such_vm.
+  caf::replies_to<caf::get_atom, vm_name>::with<vm_info>,
+  // What there is to KNOW of one.
+  caf::replies_to<caf::get_atom, state_atom, vm_cid>::with<vm_info>,
+  // LIST every VM, by CID, those included that are dead and not forgotten yet.
+  caf::replies_to<list_atom>::with<std::vector<vm_info>>,
+  // What this HOST can do.
+  caf::replies_to<caf::get_atom, host_atom>::with<host_info>,
+  // START, STOP, KILL, SUSPEND, RESUME: as vm_actor's.
+  caf::replies_to<start_atom, vm_cid>::with<vm_info>,
+  caf::replies_to<stop_atom, vm_cid, caf::timespan>::with<vm_info>,
+  caf::replies_to<kill_atom, vm_cid>::with<vm_info>,
+  caf::replies_to<suspend_atom, vm_cid>::with<vm_info>,
+  caf::replies_to<resume_atom, vm_cid>::with<vm_info>,
+  // The BALLOON: as vm_actor's.
+  caf::replies_to<caf::get_atom, balloon_atom, vm_cid>::with<balloon_info>,
+  caf::replies_to<caf::put_atom, balloon_atom, vm_cid, std::uint64_t>::with<caf::ok_atom>,
+  // CONNECT to a port of the guest's, as vm_actor's; a ticket for the connected socket.
+  // unsupported: the sender is on another host.
+  caf::replies_to<caf::connect_atom, vm_cid, std::uint32_t, caf::timespan>::with<ticket>,
+  // OPEN the payload's output, as vm_actor's; a ticket for the descriptor to read. unsupported: the
+  // sender is on another host.
+  caf::replies_to<caf::open_atom, output_atom, vm_cid>::with<ticket>,
+  // SUBSCRIBE the sender, an output_reader_actor, to the payload's output, GRANT it bytes, and
+  // UNSUBSCRIBE it: as vm_actor's.
+  caf::replies_to<caf::subscribe_atom, output_atom, vm_cid>::with<caf::ok_atom>,
+  caf::reacts_to<credit_atom, vm_cid, std::uint64_t>,
+  caf::reacts_to<caf::unsubscribe_atom, output_atom, vm_cid>,
+  // READ a piece of a kept log, also of a VM that is forgotten. no_such_vm.
+  caf::replies_to<caf::get_atom, log_query>::with<log_piece>,
+  // SUBSCRIBE the sender to one VM's events: as vm_actor's.
+  caf::replies_to<caf::subscribe_atom, vm_cid>::with<vm_info>,
+  caf::reacts_to<caf::unsubscribe_atom, vm_cid>,
+  // WATCH all VMs: the sender, a subscriber_actor, is told every event from now on; with `true`,
+  // the last ones that are kept come first. Until it goes down or unsubscribes. Repeating it
+  // changes nothing.
+  caf::replies_to<watch_atom, bool>::with<caf::ok_atom>, caf::reacts_to<caf::unsubscribe_atom>,
+  // ATTACH: the sender holds a reference, until it detaches or goes down; once, however often it is
+  // repeated. The last reference gone stops the VM by the ladder. One whose connection is lost
+  // keeps it for the grace period, within which its principal may attach anew. wrong_state: dead.
+  caf::replies_to<attach_atom, vm_cid>::with<vm_info>, caf::reacts_to<detach_atom, vm_cid>,
+  // HOLD a reference that is nobody's, so that the VM lives on by itself. Repeating it is fine.
+  // wrong_state: dead.
+  caf::replies_to<hold_atom, vm_cid>::with<vm_info>,
+  // DROP it; if it was the last one, the VM is being stopped. Repeating it is fine.
+  caf::replies_to<drop_atom, vm_cid>::with<vm_info>,
+  // PASS the VM: a word, good once and not for long, that makes whoever says it somebody who may
+  // use the VM as its owner does.
+  caf::replies_to<pass_atom, vm_cid>::with<ticket>,
+  // TAKE what was passed. no_such_ticket.
+  caf::replies_to<pass_atom, ticket>::with<vm_info>,
+  // MAKE an image, as image_maker_actor's; how far a digest is, is told to the sender, which has
+  // the interface of a progress_actor.
+  caf::replies_to<create_atom, partition_spec, ticket_list>::with<caf::ok_atom>,
+  caf::replies_to<create_atom, idsig_spec, ticket_list>::with<idsig_info>>;
 
 } // namespace crosvisor

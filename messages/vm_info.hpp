@@ -2,6 +2,7 @@
 // What the service reports of one VM. Knows no CAF type.
 #pragma once
 
+#include "crosvisor/messages/caller.hpp"
 #include "crosvisor/messages/fwd.hpp"
 #include "crosvisor/messages/payload_status.hpp"
 #include "crosvisor/messages/vm_config.hpp"
@@ -17,6 +18,8 @@ struct vm_info {
   vm_name name;
   vm_state state = vm_state::not_started;
   bool suspended = false;
+  /// Who created it.
+  caller owner;
   /// What runs it; never `automatic`.
   vmm_kind vmm = vmm_kind::qemu;
   accel_kind accel = accel_kind::tcg;
@@ -42,8 +45,8 @@ struct balloon_info {
 
 template <class Inspector>
 auto inspect(Inspector& f, vm_info& x) {
-  return f(x.cid, x.name, x.state, x.suspended, x.vmm, x.accel, x.memory_mib, x.cpus, x.created_ms,
-           x.vmm_pid, x.reason, x.exit, x.payload);
+  return f(x.cid, x.name, x.state, x.suspended, x.owner, x.vmm, x.accel, x.memory_mib, x.cpus,
+           x.created_ms, x.vmm_pid, x.reason, x.exit, x.payload);
 }
 
 template <class Inspector>

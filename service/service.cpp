@@ -48,7 +48,7 @@ public:
 
 private:
   /// Everything that can be checked before anything is allocated.
-  caf::result<vm_actor, vm_info> create(vm_config& config, vm_files& files) {
+  caf::result<vm_actor, vm_info> create(vm_config& config, vm_files& files, caller owner) {
     if (auto problem = find_problem(config))
       return caf::make_error(vm_errc::invalid_config, *problem);
     if (!files)
@@ -58,7 +58,7 @@ private:
       return caf::make_error(no->config_at_fault ? vm_errc::unsupported : vm_errc::vmm_unavailable,
                              no->why);
     return self_->delegate(registry_, create_atom::value, std::move(config), std::move(files),
-                           std::get<vmm_choice>(choice));
+                           std::get<vmm_choice>(choice), std::move(owner));
   }
 
   caf::result<caf::ok_atom> make_partition(const partition_spec& spec, vm_files& files) {
@@ -143,7 +143,10 @@ service_actor::behavior_type service_state::make_behavior(const io::backend& hos
     spawn_acceptor();
   }
   return {
-    [this](create_atom, vm_config& config, vm_files& files) { return create(config, files); },
+    [this](create_atom, vm_config& config, vm_files& files) { return create(config, files, {}); },
+    [this](create_atom, vm_config& config, vm_files& files, caller& owner) {
+      return create(config, files, std::move(owner));
+    },
     [this](caf::get_atom get, vm_cid cid) { return self_->delegate(registry_, get, cid); },
     [this](caf::get_atom get, vm_name& vm) {
       return self_->delegate(registry_, get, std::move(vm));

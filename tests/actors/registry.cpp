@@ -17,7 +17,9 @@ struct fixture : actor_fixture {
   vm_info create(const registry_actor& registry, vm_config config) {
     auto answer = std::make_shared<outcome<vm_info>>();
     sys.spawn([=, this](caf::event_based_actor* asker) {
-      asker->request(registry, test_timeout, create_atom::value, config, vm_files{}, vmm_choice{})
+      asker
+        ->request(registry, test_timeout, create_atom::value, config, vm_files{}, vmm_choice{},
+                  caller{})
         .then(
           [=, this](const vm_actor& vm, const vm_info& info) {
             vms[info.cid] = vm;

@@ -27,7 +27,8 @@ struct fixture : actor_fixture {
     auto made = std::make_shared<vm_actor>();
     sys.spawn([=, this](caf::event_based_actor* asker) {
       asker
-        ->request(registry, test_timeout, create_atom::value, small_vm(), vm_files{}, vmm_choice{})
+        ->request(registry, test_timeout, create_atom::value, small_vm(), vm_files{}, vmm_choice{},
+                  caller{})
         .then([=](const vm_actor& handle, const vm_info&) { *made = handle; });
     });
     settle();

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "crosvisor/cli/directories.hpp"
+#include "crosvisor/service/directories.hpp"
 
 #include <caf/test/dsl.hpp>
 
 #include <map>
 
 #undef CAF_SUITE
-#define CAF_SUITE cli.directories
+#define CAF_SUITE service.directories
 
-using namespace crosvisor::cli;
+using namespace crosvisor;
 
 namespace {
 

@@ -2,11 +2,11 @@
 // The service in this process, over this host.
 #pragma once
 
-#include "crosvisor/cli/directories.hpp"
-#include "crosvisor/cli/process_dir.hpp"
 #include "crosvisor/io/backend.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/messages/interfaces.hpp"
+#include "crosvisor/service/directories.hpp"
+#include "crosvisor/service/process_dir.hpp"
 #include "crosvisor/service/service.hpp"
 
 #include <caf/actor_system.hpp>
@@ -16,7 +16,7 @@
 #include <optional>
 #include <string>
 
-namespace crosvisor::cli {
+namespace crosvisor {
 
 struct embedded_service_options {
   directories where;
@@ -64,4 +64,4 @@ private:
   service_actor service_;
 };
 
-} // namespace crosvisor::cli
+} // namespace crosvisor

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "crosvisor/cli/process_dir.hpp"
+#include "crosvisor/service/process_dir.hpp"
 
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/private_dir.hpp"
@@ -14,7 +14,7 @@
 #include <string_view>
 #include <thread>
 
-namespace crosvisor::cli {
+namespace crosvisor {
 
 namespace {
 
@@ -119,4 +119,4 @@ process_dir::~process_dir() {
     log::warn("folder \"{}\" can't be removed: {}", path_, removed.why().what);
 }
 
-} // namespace crosvisor::cli
+} // namespace crosvisor

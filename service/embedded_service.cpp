@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "crosvisor/cli/embedded_service.hpp"
+#include "crosvisor/service/embedded_service.hpp"
 
-#include "crosvisor/cli/shared_cids.hpp"
 #include "crosvisor/io/linux_backend.hpp"
 #include "crosvisor/messages/register_types.hpp"
+#include "crosvisor/service/shared_cids.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
 #include <utility>
 
-namespace crosvisor::cli {
+namespace crosvisor {
 
 namespace {
 
@@ -80,4 +80,4 @@ std::optional<std::string> embedded_service::shut_down() {
   return left;
 }
 
-} // namespace crosvisor::cli
+} // namespace crosvisor

@@ -7,7 +7,7 @@
 
 #include <memory>
 
-namespace crosvisor::cli {
+namespace crosvisor {
 
 /// Claims a CID from the other processes that use the same directory, then as `inner` does.
 ///
@@ -32,4 +32,4 @@ private:
   std::shared_ptr<io::cid_claimer> inner_;
 };
 
-} // namespace crosvisor::cli
+} // namespace crosvisor

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "crosvisor/cli/process_dir.hpp"
+#include "crosvisor/service/process_dir.hpp"
 
-#include "crosvisor/cli/shared_cids.hpp"
+#include "crosvisor/service/shared_cids.hpp"
 #include "crosvisor/tests/fakes/fake_backend.hpp"
 
 #include <caf/test/dsl.hpp>
@@ -17,10 +17,9 @@
 #include <optional>
 
 #undef CAF_SUITE
-#define CAF_SUITE cli.process_dir
+#define CAF_SUITE service.process_dir
 
 using namespace crosvisor;
-using namespace crosvisor::cli;
 namespace fs = std::filesystem;
 
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "crosvisor/cli/directories.hpp"
+#include "crosvisor/service/directories.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
 
@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 
-namespace crosvisor::cli {
+namespace crosvisor {
 
 namespace {
 
@@ -77,4 +77,4 @@ io::result<void> make_folders(const std::string& path) {
   }
 }
 
-} // namespace crosvisor::cli
+} // namespace crosvisor

@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace crosvisor::cli {
+namespace crosvisor {
 
 /// The folder `run-PID` below a runtime directory that several processes share, removed with all
 /// that is in it when its owner lets go of it.
@@ -44,4 +44,4 @@ private:
   std::string path_;
 };
 
-} // namespace crosvisor::cli
+} // namespace crosvisor

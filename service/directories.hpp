@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-namespace crosvisor::cli {
+namespace crosvisor {
 
 /// A variable of the environment; nothing where it is unset or empty.
 using environment = std::function<std::optional<std::string>(const char* variable)>;
@@ -34,4 +34,4 @@ io::result<std::string> find_state_dir(const environment& variables, uid_t uid);
 /// Makes `path` and what is missing above it, each 0700.
 io::result<void> make_folders(const std::string& path);
 
-} // namespace crosvisor::cli
+} // namespace crosvisor

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "crosvisor/cli/shared_cids.hpp"
+#include "crosvisor/service/shared_cids.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 
-namespace crosvisor::cli {
+namespace crosvisor {
 
 namespace {
 
@@ -60,4 +60,4 @@ io::result<io::cid_claimer::claim> shared_cids::claim_cid(vm_cid cid) {
   return claim{false, {held, held->vsock.get()}};
 }
 
-} // namespace crosvisor::cli
+} // namespace crosvisor

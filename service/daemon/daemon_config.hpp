@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the daemon's configuration says: /etc/crosvisor/crosvisor.json.
+#pragma once
+
+#include "crosvisor/actors/cid_pool.hpp"
+#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/result.hpp"
+#include "crosvisor/service/permissions.hpp"
+#include "crosvisor/service/transport/transport.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace crosvisor {
+
+/// Where other hosts connect.
+struct tls_config {
+  std::string address; ///< An IPv4 or IPv6 address to listen on.
+  std::uint16_t port = 0;
+  transport::tls_files files;
+};
+
+/// All values have defaults; an empty file is a configuration.
+struct daemon_config {
+  /// Of the local clients' socket; empty: where the mode has it.
+  std::string socket;
+  /// Its group and mode.
+  std::optional<std::uint32_t> socket_gid;
+  std::uint32_t socket_mode = 0666;
+  std::optional<tls_config> tls;
+  permission_grants grants;
+  actors::cid_range cids;
+  transport::peer_limits limits;
+  /// How many VMs one user may have.
+  std::size_t vms_per_principal = 1024;
+  std::chrono::milliseconds reference_grace = std::chrono::seconds{10};
+  std::chrono::milliseconds stop_grace = std::chrono::seconds{10};
+  /// From SIGTERM until VMs that are left are killed.
+  std::chrono::milliseconds shutdown_bound = std::chrono::seconds{60};
+  std::size_t image_workers = 4;
+  /// The VMMs' programs and other parts of an installation; empty: searched for.
+  std::string crosvm;
+  std::string qemu;
+  std::string vsock_device;
+  std::string disk_plugin;
+  std::string os_folder;
+  /// The first uid of VMMs, to which a VM's CID is added; 0: VMMs run as the daemon does.
+  std::uint32_t first_vmm_uid = 0x70000000;
+  log::level log_level = log::level::info;
+};
+
+/// Parses a configuration. `//` and `/* */` comments are allowed. A failure is
+/// `file:line:column: what`. Users and groups may be given by name, which are looked up now.
+io::result<daemon_config> parse_daemon_config(const std::string& text,
+                                              const std::string& file_name);
+
+/// Reads and parses a file; where there is none and `required` is not set, the defaults.
+io::result<daemon_config> load_daemon_config(const std::string& path, bool required);
+
+} // namespace crosvisor
