@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/transport/guarded_connection.hpp"
 
+#include "crosvisor/service/transport/guarded_broker.hpp"
+
 #include <caf/io/network/default_multiplexer.hpp>
 
 #include <sys/socket.h>
@@ -20,7 +22,7 @@ using caf::io::network::operation;
 } // namespace
 
 guarded_connection::guarded_connection(caf::io::connection_handle handle, connection_terms terms)
-  : scribe(handle), terms_(std::move(terms)) {}
+    : scribe(handle), terms_(std::move(terms)) {}
 
 bool guarded_connection::tick(clock::time_point now) {
   if (ending_)
@@ -57,6 +59,7 @@ void guarded_connection::configure_read(receive_policy::config config) {
   if (launched_)
     return;
   launched_ = true;
+  look_after();
   stream().ack_writes(true);
   stream().start(this);
   if (terms_.writes_first)
@@ -84,17 +87,19 @@ void guarded_connection::flush() {
   if (!account())
     return end("it does not read its answers");
   sent_ = clock::now();
-  bloated_ = bloated_ || waiting.size() > kept_buffer_bytes;
+  if (waiting.size() > kept_buffer_bytes && !std::exchange(bloated_, true))
+    look_after();
   // A stream that writes nothing now takes all that waits.
   if (in_flight_ == 0)
     in_flight_ = waiting.size();
   stream().flush(this);
-  if (waiting.empty() && waiting.capacity() > kept_buffer_bytes)
+  if (waiting.empty() && waiting.capacity() > kept_buffer_bytes) {
     std::vector<char>{}.swap(waiting);
+    bloated_ = in_flight_ > kept_buffer_bytes;
+  }
 }
 
-bool guarded_connection::consume(caf::execution_unit* context, const void* data,
-                                 std::size_t size) {
+bool guarded_connection::consume(caf::execution_unit* context, const void* data, std::size_t size) {
   if (detached())
     return false;
   if (ending_)
@@ -142,7 +147,6 @@ bool guarded_connection::await_payload() {
 }
 
 bool guarded_connection::deliver(caf::execution_unit* context) {
-  auto first = terms_.waits_for_greeting && wr_buf().size() > 0 && in_flight_ == 0;
   terms_.guard->hand_over();
   // CAF takes what it reads from rd_buf().
   auto body = std::move(rd_buf());
@@ -151,13 +155,17 @@ bool guarded_connection::deliver(caf::execution_unit* context) {
     return false;
   rd_buf() = std::move(body);
   auto goes_on = scribe::consume(context, rd_buf().data(), rd_buf().size());
-  static_cast<void>(first);
   return goes_on && !detached() && (!ending_ || finish(context));
 }
 
 bool guarded_connection::finish(caf::execution_unit* context) {
   io_failure(context, operation::read);
   return false;
+}
+
+void guarded_connection::look_after() {
+  if (auto broker = parent())
+    static_cast<guarded_broker*>(broker)->look_after();
 }
 
 bool guarded_connection::account() {

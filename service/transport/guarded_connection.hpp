@@ -80,6 +80,7 @@ private:
   bool await_payload();
   bool deliver(caf::execution_unit* context);
   bool finish(caf::execution_unit* context);
+  void look_after();
   bool account();
   void send_heartbeat();
 
