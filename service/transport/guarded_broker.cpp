@@ -55,9 +55,10 @@ void guarded_broker::pause(caf::intrusive_ptr<guarded_doorman> doorman) {
 void guarded_broker::tick() {
   ticking_ = false;
   for (auto& doorman : std::exchange(paused_, {}))
-    doorman->resume();
+    if (!doorman->resume())
+      paused_.push_back(std::move(doorman));
   auto now = guarded_connection::clock::now();
-  auto again = false;
+  auto again = !paused_.empty();
   for (auto handle : connections())
     if (auto found = by_id(handle))
       again |= static_cast<guarded_connection&>(*found).tick(now);
