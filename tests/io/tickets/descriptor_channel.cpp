@@ -187,17 +187,23 @@ CAF_TEST(a service that leaves is an error of the host) {
 
 CAF_TEST(a client without room for a descriptor is told) {
   open();
-  auto of = tickets->put(std::move(pipe_ends{}.writer), self_as_client(),
-                         ticket_store::direction::to_client);
+  pipe_ends told;
+  child_of full{::geteuid(), [&] {
+                  auto client = channel();
+                  ticket of(ticket_digits, '0');
+                  if (!client || ::read(told.reader.get(), of.data(), of.size()) < 0)
+                    return 1;
+                  descriptor_limit limit{1};
+                  unique_fd last{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+                  auto taken = client->take(of);
+                  return !taken && taken.why().code == EMFILE ? 0 : 2;
+                }};
+  auto him = self_as_client();
+  him.pid = full.pid();
+  auto of = tickets->put(std::move(pipe_ends{}.writer), him, ticket_store::direction::to_client);
   CAF_REQUIRE(of);
-  auto client = channel();
-  CAF_REQUIRE(client);
-  CAF_CHECK_EQUAL(take_one(*client).code, 0);
-  descriptor_limit limit{1};
-  unique_fd last{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
-  auto taken = client->take(*of);
-  CAF_REQUIRE(!taken);
-  CAF_CHECK_EQUAL(taken.why().code, EMFILE);
+  CAF_CHECK_EQUAL(::write(told.writer.get(), of->data(), of->size()), 32);
+  CAF_CHECK_EQUAL(full.result(), 0);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -219,18 +219,14 @@ CAF_TEST(the end of the door ends every connection and leaves nothing) {
     auto first = connect(), second = connect();
     ask(first.get(), "put", std::vector<int>(32, pipe.writer.get()));
     ask(second.get(), "put", {pipe.writer.get()});
-    pipe = {};
     door = nullptr;
     CAF_CHECK_EQUAL(hear(first.get()), "(end)");
     CAF_CHECK_EQUAL(hear(second.get()), "(end)");
     CAF_CHECK_EQUAL(tickets->size(), 0u);
   }
-  pipe = {};
   pipe.reader.reset();
   pipe.writer.reset();
-  door = nullptr;
-  tickets = nullptr;
-  CAF_CHECK_EQUAL(to_string(holdings{}), to_string(before));
+  check_nothing_left();
 }
 
 CAF_TEST(what is no listening socket of that kind is refused) {
