@@ -40,11 +40,6 @@ struct fixture {
     return last_lines(log_folder(state, 2048, "demo"), "console", count);
   }
 
-  std::string found(const std::string& wanted) {
-    auto vm = find_kept_vm(list_kept_vms(state), wanted);
-    return vm ? vm->folder.substr(state.string().size()) : "(none)";
-  }
-
   fs::path state;
 };
 
@@ -66,21 +61,6 @@ CAF_TEST(of a long log only the end is looked at) {
 
 CAF_TEST(a log that is not there has no lines) {
   CAF_CHECK_EQUAL(last_lines("/nonexistent", "console", 3), strings{});
-}
-
-CAF_TEST(the newest VM of a name or CID is found) {
-  CAF_CHECK_EQUAL(found("demo"), "(none)");
-  keep("2048-demo", 30);
-  keep("2050-demo", 10);
-  keep("2049-my-vm", 20);
-  keep("2049-other", 5);
-  keep("stray", 1);
-  CAF_CHECK_EQUAL(found("demo"), "/logs/2050-demo");
-  CAF_CHECK_EQUAL(found("2048"), "/logs/2048-demo");
-  CAF_CHECK_EQUAL(found("my-vm"), "/logs/2049-my-vm");
-  CAF_CHECK_EQUAL(found("2049"), "/logs/2049-other");
-  CAF_CHECK_EQUAL(found("vm"), "(none)");
-  CAF_CHECK_EQUAL(found("stray"), "(none)");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
