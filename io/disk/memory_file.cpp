@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -32,6 +33,11 @@ result<unique_fd> seal(const unique_fd& file) {
 }
 
 result<void> copy(int from, int to, std::uint64_t most) {
+  failure too_much{EFBIG,
+                   "there are more than the " + std::to_string(most) + " bytes that are copied"};
+  struct stat is;
+  if (::fstat(from, &is) == 0 && is.st_size > 0 && static_cast<std::uint64_t>(is.st_size) > most)
+    return too_much; // Before memory is taken.
   off_t offset = 0;
   // One byte more, which says that there is too much. One call moves no more than 2 GiB.
   for (auto left = most + 1; left > 0;) {
@@ -42,7 +48,7 @@ result<void> copy(int from, int to, std::uint64_t most) {
       return {};
     left -= static_cast<std::uint64_t>(std::max<ssize_t>(moved, 0));
   }
-  return failure{EFBIG, "has more than the " + std::to_string(most) + " bytes that are copied"};
+  return too_much;
 }
 
 failure named(const char* name, const failure& why) {
