@@ -4,6 +4,7 @@
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/disk/image_header.hpp"
 #include "crosvisor/io/disk/image_size.hpp"
+#include "crosvisor/io/disk/memory_file.hpp"
 #include "crosvisor/io/disk/open_file.hpp"
 
 #include <fcntl.h>
@@ -178,6 +179,13 @@ result<described_disk> describe_built(const disk_config& disk, std::size_t numbe
   return described;
 }
 
+/// The group's, too, since the VMM's user may be in it.
+bool is_readable_by_all(int fd) {
+  constexpr mode_t group_and_others = S_IRGRP | S_IROTH;
+  struct stat is;
+  return ::fstat(fd, &is) == 0 && (is.st_mode & group_and_others) == group_and_others;
+}
+
 bool is_block_device(int fd) {
   struct stat is;
   return ::fstat(fd, &is) == 0 && S_ISBLK(is.st_mode);
@@ -200,6 +208,26 @@ result<void> check_vm_files(const vm_config& config, const descriptor_set& files
   if (auto fit = check.check(config.console, "console", use::output); !fit)
     return fit;
   return check.check(config.log, "log", use::output);
+}
+
+result<void> copy_unreadable(const vm_config& config, vm_file_descriptors& files) {
+  for (auto [file, fd, name] : {std::tuple{&config.kernel, &files.kernel, "kernel"},
+                                {&config.initrd, &files.initrd, "initrd"},
+                                {&config.bootloader, &files.bootloader, "bootloader"}}) {
+    if (*fd < 0 || is_readable_by_all(*fd))
+      continue;
+    auto copied = copy_to_memory_file(name, *fd, max_copied_boot_bytes);
+    if (!copied && copied.why().code == EFBIG)
+      return failure{0, std::string{name} + " " + in_quotes(file->path)
+                          + ": can't be read by all users, and has more than the "
+                          + std::to_string(max_copied_boot_bytes >> 20)
+                          + " MiB that are copied; chmod it to o+r"};
+    if (!copied)
+      return copied.why();
+    files.reopened.push_back(std::move(*copied));
+    *fd = files.reopened.back().get();
+  }
+  return {};
 }
 
 result<vm_file_descriptors> describe_vm_files(const vm_config& config, const descriptor_set& files,

@@ -8,6 +8,8 @@
 #include "crosvisor/io/vmm/vm_description.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 
+#include <cstdint>
+
 namespace crosvisor::io {
 
 /// Whether each descriptor that `config` refers to is there and fit for its use: open for what it
@@ -30,6 +32,14 @@ struct vm_file_descriptors {
   /// Owns those that had to be opened anew; the rest is the descriptor_set's.
   std::vector<unique_fd> reopened;
 };
+
+/// The most that is copied of a kernel, initrd or bootloader.
+inline constexpr std::uint64_t max_copied_boot_bytes = std::uint64_t{512} << 20;
+
+/// Of kernel, initrd and bootloader, those that not everybody can open are replaced by a sealed
+/// copy in memory, which costs their size as long as the VM lives: for a VMM of another user that
+/// opens them by path. A failure has the code 0 where one is too large.
+result<void> copy_unreadable(const vm_config& config, vm_file_descriptors& files);
 
 /// Of files that check_vm_files() found fit, and disks that were built from those with partitions;
 /// null: none. What the guest may not write, the VMM can't: a

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/embedded_service.hpp"
 
+#include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/linux_backend.hpp"
 #include "crosvisor/messages/register_types.hpp"
 #include "crosvisor/service/shared_cids.hpp"
@@ -8,6 +9,12 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <utility>
 
 namespace crosvisor {
@@ -25,6 +32,31 @@ struct system_config : caf::actor_system_config {
     set("scheduler.max-threads", std::size_t{2});
   }
 };
+
+/// The first uid of VMs' users, as the environment has it; 0: they have none.
+io::result<std::uint32_t> first_vmm_uid() {
+  const auto* text = std::getenv("CROSVISOR_VMM_UID");
+  if (text == nullptr)
+    return io::vmm_user_range{}.first_uid;
+  std::uint32_t uid = 0;
+  auto end = text + std::strlen(text);
+  if (auto [at, why] = std::from_chars(text, end, uid); why != std::errc{} || at != end)
+    return io::failure{0, "CROSVISOR_VMM_UID: " + io::in_quotes(text)
+                            + " is no number from 0 to 4294967295"};
+  return uid;
+}
+
+io::result<io::confinement_options> confinement(bool wanted) {
+  io::confinement_options result;
+  if (!wanted || ::geteuid() != 0)
+    return result;
+  auto first = first_vmm_uid();
+  if (!first)
+    return first.why();
+  result.users = io::vmm_user_range{*first};
+  result.optional = true;
+  return result;
+}
 
 io::linux_backend_options backend_options(const embedded_service_options& options,
                                           const process_dir& dir) {
@@ -48,7 +80,12 @@ embedded_service::start(const embedded_service_options& options) {
   auto dir = process_dir::make(options.where.runtime);
   if (!dir)
     return dir.why();
-  auto host = io::make_linux_backend(backend_options(options, *dir));
+  auto confined = confinement(options.confine);
+  if (!confined)
+    return confined.why();
+  auto how = backend_options(options, *dir);
+  how.confinement = std::move(*confined);
+  auto host = io::make_linux_backend(how);
   if (!host)
     return host.why();
   auto cids = shared_cids::make(dir->parent(), std::move(host->cids));

@@ -28,6 +28,9 @@ struct embedded_service_options {
   std::string disk_plugin;
   /// The folder of the operating systems for apps; empty: where they are installed.
   std::string os_folder;
+  /// Each VM runs as a user of its own where this process is root and nothing is in the way;
+  /// CROSVISOR_VMM_UID names the first of these users, and 0 turns it off.
+  bool confine = true;
 };
 
 /// A service, its actor system and its backend. Several processes may each have one over the same
