@@ -9,6 +9,7 @@
 #include "crosvisor/io/linux_image_builder.hpp"
 #include "crosvisor/io/linux_vmm_launcher.hpp"
 #include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/standard_streams.hpp"
 #include "crosvisor/io/vhost_cid_claimer.hpp"
 
 #include <fcntl.h>
@@ -24,15 +25,6 @@
 namespace crosvisor::io {
 
 namespace {
-
-void fill_standard_streams() {
-  int fd = 0;
-  do
-    fd = ::open("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd >= 0)
-    ::close(fd);
-}
 
 void raise_descriptor_limit() {
   rlimit limit;

@@ -25,11 +25,13 @@ namespace {
 constexpr caf::timespan answer_slack = std::chrono::seconds{5};
 
 struct system_config : caf::actor_system_config {
-  system_config() {
+  explicit system_config(const embedded_service_options& options) {
     register_types(*this);
     // Stealing sleeps between polls, and one VM keeps no more than two threads busy.
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", std::size_t{2});
+    if (options.configure)
+      options.configure(*this);
   }
 };
 
@@ -92,14 +94,16 @@ embedded_service::start(const embedded_service_options& options) {
   if (!cids)
     return cids.why();
   host->cids = std::move(*cids);
-  return std::make_unique<embedded_service>(std::move(*dir), std::move(*host), options.where.state);
+  return std::make_unique<embedded_service>(std::move(*dir), std::move(*host), options);
 }
 
-embedded_service::embedded_service(process_dir dir, io::backend host, std::string state_dir)
+embedded_service::embedded_service(process_dir dir, io::backend host,
+                                   const embedded_service_options& options)
     : dir_(std::move(dir)),
       host_(std::move(host)),
-      state_dir_(std::move(state_dir)),
-      config_(std::make_unique<system_config>()),
+      state_dir_(options.where.state),
+      options_(options.service),
+      config_(std::make_unique<system_config>(options)),
       system_(std::make_unique<caf::actor_system>(*config_)),
       service_(spawn_service(*system_, host_, options_)) {}
 
