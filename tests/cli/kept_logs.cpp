@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/kept_logs.hpp"
 
+#include "crosvisor/tests/io/temp_dir.hpp"
+
 #include <caf/test/dsl.hpp>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #undef CAF_SUITE
 #define CAF_SUITE cli.kept_logs
@@ -16,71 +16,40 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using strings = std::vector<std::string>;
-
 struct fixture {
-  fixture() {
-    std::string pattern = fs::temp_directory_path() / "crosvisor-test-XXXXXX";
-    state = ::mkdtemp(pattern.data());
-  }
-
-  ~fixture() { fs::remove_all(state); }
-
   /// A folder of logs, `age` seconds old.
-  void keep(const std::string& name, int age, const std::string& console = "") {
-    auto folder = state / "logs" / name;
+  void keep(const std::string& name, int age) const {
+    fs::path folder = state / ("logs/" + name);
     fs::create_directories(folder);
-    if (!console.empty())
-      std::ofstream{folder / "console.log"} << console;
     fs::last_write_time(folder, fs::file_time_type::clock::now() - std::chrono::seconds{age});
   }
 
-  strings lines(const std::string& console, std::size_t count = 3) {
-    keep("2048-demo", 0, console);
-    return last_lines(log_folder(state, 2048, "demo"), "console", count);
+  std::string listed() const {
+    std::string words;
+    for (const auto& vm : list_kept_vms(state.path()))
+      words += std::to_string(vm.cid) + ':' + vm.name + ' ';
+    return words;
   }
 
-  std::string found(const std::string& wanted) {
-    auto vm = find_kept_vm(list_kept_vms(state), wanted);
-    return vm ? vm->folder.substr(state.string().size()) : "(none)";
-  }
-
-  fs::path state;
+  tests::temp_dir state;
 };
 
 } // namespace
 
 CAF_TEST_FIXTURE_SCOPE(kept_logs_tests, fixture)
 
-CAF_TEST(the last lines are shown in their order) {
-  CAF_CHECK_EQUAL(lines("one\r\ntwo\nthree\n\nfour\n"), (strings{"two", "three", "four"}));
-  CAF_CHECK_EQUAL(lines("one\ntwo"), (strings{"one", "two"}));
-  CAF_CHECK_EQUAL(lines("\n\n"), strings{});
-  CAF_CHECK_EQUAL(lines("a\x1b[2Jb\n"), (strings{"a\\x1b[2Jb"}));
-}
-
-CAF_TEST(of a long log only the end is looked at) {
-  CAF_CHECK_EQUAL(lines(std::string(1u << 20, 'x') + "\nlast\n", 1), strings{"last"});
-  CAF_CHECK_EQUAL(lines(std::string(1000, 'x'), 1), strings{std::string(160, 'x') + "..."});
-}
-
-CAF_TEST(a log that is not there has no lines) {
-  CAF_CHECK_EQUAL(last_lines("/nonexistent", "console", 3), strings{});
-}
-
-CAF_TEST(the newest VM of a name or CID is found) {
-  CAF_CHECK_EQUAL(found("demo"), "(none)");
+CAF_TEST(VMs are listed by the age of their logs) {
+  CAF_CHECK_EQUAL(listed(), "");
   keep("2048-demo", 30);
   keep("2050-demo", 10);
   keep("2049-my-vm", 20);
   keep("2049-other", 5);
   keep("stray", 1);
-  CAF_CHECK_EQUAL(found("demo"), "/logs/2050-demo");
-  CAF_CHECK_EQUAL(found("2048"), "/logs/2048-demo");
-  CAF_CHECK_EQUAL(found("my-vm"), "/logs/2049-my-vm");
-  CAF_CHECK_EQUAL(found("2049"), "/logs/2049-other");
-  CAF_CHECK_EQUAL(found("vm"), "(none)");
-  CAF_CHECK_EQUAL(found("stray"), "(none)");
+  CAF_CHECK_EQUAL(listed(), "2048:demo 2049:my-vm 2050:demo 2049:other ");
+}
+
+CAF_TEST(a folder is named by CID and name) {
+  CAF_CHECK_EQUAL(log_folder("/state", 2048, "demo"), "/state/logs/2048-demo");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
