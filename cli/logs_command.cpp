@@ -7,8 +7,6 @@
 #include "crosvisor/io/log/log_reader.hpp"
 #include "crosvisor/service/directories.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
@@ -34,19 +32,12 @@ int not_kept(const std::string& wanted, const std::vector<kept_vm>& vms) {
   return complain(not_found, vms.size() > shown ? what + ", …" : what);
 }
 
-/// A living VM's service holds a lock on the folder.
-bool is_living(int folder) {
-  if (::flock(folder, LOCK_SH | LOCK_NB) != 0)
-    return true;
-  ::flock(folder, LOCK_UN);
-  return false;
-}
-
 /// Prints what there is, and with `follow` what comes, until the VM has ended.
 int show(io::log_reader& reader, int folder, bool follow, std::size_t& shown_bytes) {
   std::array<char, 64u << 10> buffer{};
   for (;;) {
-    bool more_may_come = follow && is_living(folder); // Before the read that finds nothing more.
+    bool more_may_come =
+      follow && io::is_living(folder); // Before the read that finds nothing more.
     while (auto n = reader.read(buffer.data(), buffer.size())) {
       shown_bytes += n;
       if (auto code = print({buffer.data(), n}); code != done)
@@ -59,14 +50,14 @@ int show(io::log_reader& reader, int folder, bool follow, std::size_t& shown_byt
 }
 
 int show_vm(const kept_vm& vm, const logs_arguments& arguments) {
-  io::unique_fd folder{::open(vm.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  auto folder = io::open_log_folder(vm);
   if (!folder)
-    return complain(failed, io::last_failure(io::in_quotes(vm.folder)).what);
-  auto reader = io::log_reader::open(folder.get(), arguments.log + ".log");
+    return complain(failed, folder.why().what);
+  auto reader = io::log_reader::open(folder->get(), arguments.log + ".log");
   if (!reader)
     return complain(failed, reader.why().what);
   std::size_t shown_bytes = 0;
-  auto code = show(*reader, folder.get(), arguments.follow, shown_bytes);
+  auto code = show(*reader, folder->get(), arguments.follow, shown_bytes);
   if (reader->gaps() > 0) {
     complain(failed,
              std::to_string(reader->gaps()) + " parts were rotated away before they were shown");

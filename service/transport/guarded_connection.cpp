@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/service/transport/guarded_connection.hpp"
+
+#include <caf/io/network/default_multiplexer.hpp>
+
+#include <sys/socket.h>
+
+#include <utility>
+
+namespace crosvisor::transport {
+
+namespace {
+
+/// A buffer that grew beyond this is let go once it is empty.
+constexpr std::size_t kept_buffer_bytes = 64u << 10;
+
+using caf::io::receive_policy;
+using caf::io::network::operation;
+
+} // namespace
+
+guarded_connection::guarded_connection(caf::io::connection_handle handle, connection_terms terms)
+  : scribe(handle), terms_(std::move(terms)) {}
+
+bool guarded_connection::tick(clock::time_point now) {
+  if (ending_)
+    return false;
+  if (!terms_.guard->greeted()) {
+    if (now - born_ >= terms_.handshake)
+      end("no handshake in time");
+    return !ending_;
+  }
+  auto watched = terms_.silence.count() > 0;
+  if (watched && now - heard_ >= terms_.silence) {
+    end("no sign of life");
+    return false;
+  }
+  auto idle = in_flight_ == 0 && wr_buf().empty();
+  if ((watched && now - sent_ >= terms_.silence / 3) || (bloated_ && idle))
+    send_heartbeat();
+  return watched || bloated_;
+}
+
+void guarded_connection::end(const std::string& why) {
+  if (ending_)
+    return;
+  ending_ = true;
+  wr_buf().clear();
+  // What comes of it is an event for the loop, whether it reads or waits to write.
+  ::shutdown(stream().fd(), SHUT_RDWR);
+  if (terms_.on_end)
+    terms_.on_end(why);
+}
+
+void guarded_connection::configure_read(receive_policy::config config) {
+  stream().configure_read(config);
+  if (launched_)
+    return;
+  launched_ = true;
+  stream().ack_writes(true);
+  stream().start(this);
+  if (terms_.writes_first)
+    stream().force_empty_write(this);
+}
+
+void guarded_connection::ack_writes(bool) {
+  // Always on, and for this class alone.
+}
+
+std::vector<char>& guarded_connection::wr_buf() {
+  return stream().wr_buf();
+}
+
+std::vector<char>& guarded_connection::rd_buf() {
+  return stream().rd_buf();
+}
+
+void guarded_connection::flush() {
+  auto& waiting = wr_buf();
+  if (ending_)
+    waiting.clear();
+  if (waiting.empty() || (terms_.waits_for_greeting && !terms_.guard->greeted()))
+    return;
+  if (!account())
+    return end("it does not read its answers");
+  sent_ = clock::now();
+  bloated_ = bloated_ || waiting.size() > kept_buffer_bytes;
+  // A stream that writes nothing now takes all that waits.
+  if (in_flight_ == 0)
+    in_flight_ = waiting.size();
+  stream().flush(this);
+  if (waiting.empty() && waiting.capacity() > kept_buffer_bytes)
+    std::vector<char>{}.swap(waiting);
+}
+
+bool guarded_connection::consume(caf::execution_unit* context, const void* data,
+                                 std::size_t size) {
+  if (detached())
+    return false;
+  if (ending_)
+    return finish(context);
+  heard_ = clock::now();
+  if (auto identify = std::exchange(terms_.identify, nullptr)) {
+    auto known = identify(*terms_.guard, terms_.slot.get());
+    if (!known) {
+      end(known.why().what);
+      return finish(context);
+    }
+  }
+  return judge(context, {static_cast<const char*>(data), size});
+}
+
+bool guarded_connection::judge(caf::execution_unit* context, std::string_view bytes) {
+  auto& guard = *terms_.guard;
+  auto was_payload = std::exchange(in_payload_, false);
+  auto word = was_payload ? guard.payload(bytes) : guard.header(bytes);
+  if (word == verdict::close) {
+    end(guard.why());
+    return finish(context);
+  }
+  if (!was_payload && guard.awaited() > 0) {
+    passes_ = word == verdict::pass;
+    header_.assign(bytes.begin(), bytes.end());
+    return await_payload() || finish(context);
+  }
+  stream().configure_read(receive_policy::exactly(basp_header_bytes));
+  auto goes_on = word == verdict::skip || !passes_ || deliver(context);
+  if (was_payload && !detached() && rd_buf().capacity() > kept_buffer_bytes)
+    std::vector<char>{}.swap(rd_buf());
+  account();
+  return goes_on;
+}
+
+bool guarded_connection::await_payload() {
+  in_payload_ = true;
+  if (!account()) {
+    end("its principal's connections hold too much");
+    return false;
+  }
+  stream().configure_read(receive_policy::exactly(terms_.guard->awaited()));
+  return true;
+}
+
+bool guarded_connection::deliver(caf::execution_unit* context) {
+  auto first = terms_.waits_for_greeting && wr_buf().size() > 0 && in_flight_ == 0;
+  terms_.guard->hand_over();
+  // CAF takes what it reads from rd_buf().
+  auto body = std::move(rd_buf());
+  rd_buf() = header_;
+  if (!scribe::consume(context, rd_buf().data(), rd_buf().size()) || detached())
+    return false;
+  rd_buf() = std::move(body);
+  auto goes_on = scribe::consume(context, rd_buf().data(), rd_buf().size());
+  static_cast<void>(first);
+  return goes_on && !detached() && (!ending_ || finish(context));
+}
+
+bool guarded_connection::finish(caf::execution_unit* context) {
+  io_failure(context, operation::read);
+  return false;
+}
+
+bool guarded_connection::account() {
+  auto unread = in_flight_ + wr_buf().size();
+  auto held = unread + (in_payload_ ? terms_.guard->awaited() : 0);
+  auto fits = terms_.slot == nullptr || terms_.slot->hold(held);
+  return fits && unread <= terms_.unread_bytes;
+}
+
+void guarded_connection::data_transferred(caf::execution_unit*, std::size_t,
+                                          std::size_t remaining) {
+  // With nothing left of what it wrote, the stream goes on with all that waits.
+  auto waiting = wr_buf().size();
+  in_flight_ = remaining == waiting ? waiting : remaining - waiting;
+  if (terms_.slot != nullptr)
+    terms_.slot->hold(remaining + (in_payload_ ? terms_.guard->awaited() : 0));
+}
+
+void guarded_connection::graceful_shutdown() {
+  // One try to be rid of what is under way; a peer that does not read would else keep the loop, and
+  // with it the whole system, from ending.
+  if (in_flight_ > 0 && !ending_)
+    stream().handle_event(operation::write);
+  ending_ = true;
+  ::shutdown(stream().fd(), SHUT_RDWR);
+  detach(&stream().backend(), false);
+}
+
+void guarded_connection::add_to_loop() {
+  stream().activate(this);
+  if (terms_.writes_first)
+    stream().force_empty_write(this);
+}
+
+void guarded_connection::remove_from_loop() {
+  stream().passivate();
+}
+
+void guarded_connection::send_heartbeat() {
+  std::vector<char> heartbeat(basp_header_bytes, 0);
+  heartbeat[0] = static_cast<char>(basp_operation::heartbeat);
+  auto& waiting = wr_buf();
+  waiting.insert(waiting.end(), heartbeat.begin(), heartbeat.end());
+  flush();
+}
+
+} // namespace crosvisor::transport

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A guarded connection over any of CAF's stream policies.
+#pragma once
+
+#include "crosvisor/service/transport/guarded_connection.hpp"
+
+#include <caf/io/network/default_multiplexer.hpp>
+#include <caf/io/network/native_socket.hpp>
+#include <caf/io/network/stream_impl.hpp>
+
+#include <utility>
+
+namespace crosvisor::transport {
+
+/// @tparam Policy reads and writes a socket's bytes: caf::policy::tcp, also for AF_UNIX, or one
+/// like it. Its bytes are judged by terms.guard; whom they come from, terms.identify finds out,
+/// which may share a session with the policy.
+template <class Policy>
+class guarded_scribe final : public guarded_connection {
+public:
+  /// @param socket taken over.
+  /// @param policy what the policy is made from.
+  template <class... Ts>
+  guarded_scribe(caf::io::network::default_multiplexer& loop,
+                 caf::io::network::native_socket socket, connection_terms terms, Ts&&... policy)
+      : guarded_connection(caf::io::network::conn_hdl_from_socket(socket), std::move(terms)),
+        stream_(loop, socket, std::forward<Ts>(policy)...) {}
+
+protected:
+  caf::io::network::stream& stream() override { return stream_; }
+
+private:
+  caf::io::network::stream_impl<Policy> stream_;
+};
+
+} // namespace crosvisor::transport

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/service/transport/node_table.hpp"
+
+namespace crosvisor::transport {
+
+node_table::answer node_table::bind(const node_key& node, const caller& who) {
+  std::lock_guard guard{mutex_};
+  if (bound_.count(node) != 0)
+    return answer::in_use;
+  forget_old(now_());
+  auto before = past_.find(node);
+  if (before != past_.end()) {
+    if (!same_principal(before->second.who, who))
+      return answer::anothers;
+    past_.erase(before);
+  }
+  bound_.emplace(node, who);
+  return answer::bound;
+}
+
+void node_table::free(const node_key& node) {
+  std::lock_guard guard{mutex_};
+  auto found = bound_.find(node);
+  if (found == bound_.end())
+    return;
+  auto who = std::move(found->second);
+  who.groups.clear();
+  bound_.erase(found);
+  auto now = now_();
+  auto end = now + node_grace;
+  past_.insert_or_assign(node, past{std::move(who), end});
+  ends_.emplace_back(node, end);
+  forget_old(now);
+}
+
+std::optional<caller> node_table::find(const node_key& node) const {
+  std::lock_guard guard{mutex_};
+  auto found = bound_.find(node);
+  if (found == bound_.end())
+    return std::nullopt;
+  return found->second;
+}
+
+std::size_t node_table::size() const {
+  std::lock_guard guard{mutex_};
+  return bound_.size();
+}
+
+std::size_t node_table::remembered() const {
+  std::lock_guard guard{mutex_};
+  return past_.size();
+}
+
+void node_table::forget_old(std::chrono::steady_clock::time_point now) {
+  while (!ends_.empty() && (ends_.size() > max_remembered_nodes || ends_.front().second <= now)) {
+    auto found = past_.find(ends_.front().first);
+    if (found != past_.end() && found->second.end == ends_.front().second)
+      past_.erase(found);
+    ends_.pop_front();
+  }
+}
+
+} // namespace crosvisor::transport
