@@ -5,6 +5,7 @@
 #include "crosvisor/service/transport/tls_words.hpp"
 
 #include <arpa/inet.h>
+#include <openssl/sslerr.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 
@@ -212,6 +213,7 @@ tls_step tls_session::lose(int code) {
   if (answer <= 0 && SSL_get_error(ssl_.get(), answer) == SSL_ERROR_SSL)
     return fail(connection_problem());
   ERR_clear_error();
+  cut_ = true;
   return fail(std::string{"the connection is lost: "} + std::strerror(code));
 }
 
@@ -232,10 +234,12 @@ tls_step tls_session::judge(int answer) {
     case SSL_ERROR_WANT_WRITE: return tls_step::waiting;
     case SSL_ERROR_ZERO_RETURN: return tls_step::ended;
     case SSL_ERROR_SYSCALL:
+      cut_ = true;
       return fail(code != 0 ? std::string{"the connection is lost: "} + std::strerror(code)
                             : "the peer closed the connection");
     default: break;
   }
+  cut_ = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
   auto verified = SSL_get_verify_result(ssl_.get());
   if (established_ || verified == X509_V_OK)
     return fail(connection_problem());

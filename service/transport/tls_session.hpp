@@ -62,6 +62,10 @@ public:
   std::size_t unsent() const noexcept;
 
   bool established() const noexcept { return established_; }
+  bool failed() const noexcept { return failed_; }
+
+  /// Whether it failed since the connection is gone, and by nothing that anybody said.
+  bool cut() const noexcept { return cut_; }
 
   /// Bytes that were decrypted and not yet read: the socket won't announce them.
   std::size_t pending() const noexcept;
@@ -93,6 +97,7 @@ private:
   std::string why_;
   bool established_ = false;
   bool failed_ = false;
+  bool cut_ = false;
   bool closed_ = false;
 };
 
