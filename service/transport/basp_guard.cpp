@@ -17,7 +17,6 @@ std::uint64_t kind_of(std::uint64_t message_id) {
 }
 
 constexpr std::uint64_t unasked = 0x1;
-constexpr std::uint64_t answer = 0x9;
 
 constexpr auto spawn_server = static_cast<std::uint64_t>(caf::atom("SpawnServ"));
 
@@ -51,7 +50,7 @@ verdict basp_guard::payload(std::string_view bytes) {
 
 service_guard::service_guard(std::shared_ptr<const terms> allowed,
                              std::shared_ptr<node_table> nodes)
-  : basp_guard(allowed->message_bytes), allowed_(std::move(allowed)), nodes_(std::move(nodes)) {}
+    : basp_guard(allowed->message_bytes), allowed_(std::move(allowed)), nodes_(std::move(nodes)) {}
 
 service_guard::~service_guard() {
   if (peer_ && !handed_over_)

@@ -55,6 +55,9 @@ public:
   /// Why it said `close`.
   const char* why() const noexcept { return why_; }
 
+  /// CAF gets what passed, from now on.
+  virtual void hand_over() noexcept {}
+
 protected:
   virtual verdict judge_header(const basp_header& header) = 0;
   virtual verdict judge_payload(const basp_header& header, wire_reader payload) = 0;
@@ -107,8 +110,8 @@ public:
   /// process ids; any, where there are none.
   void identify(const caller& who, std::vector<std::uint32_t> process_ids);
 
-  /// CAF got the handshake, and says when the node is gone.
-  void hand_over() noexcept { handed_over_ = true; }
+  /// From now on CAF says when the node is gone.
+  void hand_over() noexcept override { handed_over_ = true; }
 
 private:
   verdict judge_header(const basp_header& header) override;

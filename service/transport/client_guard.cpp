@@ -25,7 +25,7 @@ std::optional<node_key> read_server_handshake(wire_reader payload) {
 } // namespace
 
 client_guard::client_guard(std::shared_ptr<const terms> allowed)
-  : basp_guard(allowed->message_bytes), allowed_(std::move(allowed)) {}
+    : basp_guard(allowed->message_bytes), allowed_(std::move(allowed)) {}
 
 verdict client_guard::judge_header(const basp_header& header) {
   if (header.operation == basp_operation::server_handshake)

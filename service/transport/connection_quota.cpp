@@ -12,7 +12,7 @@ connection_quota::make(const peer_limits& limits, std::shared_ptr<std::atomic<st
 
 connection_quota::connection_quota(const peer_limits& limits,
                                    std::shared_ptr<std::atomic<std::size_t>> all)
-  : limits_(limits), all_(std::move(all)) {}
+    : limits_(limits), all_(std::move(all)) {}
 
 std::unique_ptr<connection_slot> connection_quota::open() {
   std::lock_guard guard{mutex_};
@@ -25,7 +25,7 @@ std::unique_ptr<connection_slot> connection_quota::open() {
 }
 
 connection_slot::connection_slot(std::shared_ptr<connection_quota> quota)
-  : quota_(std::move(quota)) {}
+    : quota_(std::move(quota)) {}
 
 connection_slot::~connection_slot() {
   std::lock_guard guard{quota_->mutex_};

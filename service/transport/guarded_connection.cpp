@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/transport/guarded_connection.hpp"
 
+#include "crosvisor/service/transport/guarded_broker.hpp"
+
 #include <caf/io/network/default_multiplexer.hpp>
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace crosvisor::transport {
@@ -14,13 +17,16 @@ namespace {
 /// A buffer that grew beyond this is let go once it is empty.
 constexpr std::size_t kept_buffer_bytes = 64u << 10;
 
+/// Between signs of life, however patient this side is; the other one may be less so.
+constexpr std::chrono::milliseconds longest_pause = std::chrono::seconds{2};
+
 using caf::io::receive_policy;
 using caf::io::network::operation;
 
 } // namespace
 
 guarded_connection::guarded_connection(caf::io::connection_handle handle, connection_terms terms)
-  : scribe(handle), terms_(std::move(terms)) {}
+    : scribe(handle), terms_(std::move(terms)) {}
 
 bool guarded_connection::tick(clock::time_point now) {
   if (ending_)
@@ -36,7 +42,8 @@ bool guarded_connection::tick(clock::time_point now) {
     return false;
   }
   auto idle = in_flight_ == 0 && wr_buf().empty();
-  if ((watched && now - sent_ >= terms_.silence / 3) || (bloated_ && idle))
+  auto pause = std::min(terms_.silence / 3, longest_pause);
+  if ((watched && now - sent_ >= pause) || (bloated_ && idle))
     send_heartbeat();
   return watched || bloated_;
 }
@@ -57,6 +64,7 @@ void guarded_connection::configure_read(receive_policy::config config) {
   if (launched_)
     return;
   launched_ = true;
+  look_after();
   stream().ack_writes(true);
   stream().start(this);
   if (terms_.writes_first)
@@ -84,17 +92,19 @@ void guarded_connection::flush() {
   if (!account())
     return end("it does not read its answers");
   sent_ = clock::now();
-  bloated_ = bloated_ || waiting.size() > kept_buffer_bytes;
+  if (waiting.size() > kept_buffer_bytes && !std::exchange(bloated_, true))
+    look_after();
   // A stream that writes nothing now takes all that waits.
   if (in_flight_ == 0)
     in_flight_ = waiting.size();
   stream().flush(this);
-  if (waiting.empty() && waiting.capacity() > kept_buffer_bytes)
+  if (waiting.empty() && waiting.capacity() > kept_buffer_bytes) {
     std::vector<char>{}.swap(waiting);
+    bloated_ = in_flight_ > kept_buffer_bytes;
+  }
 }
 
-bool guarded_connection::consume(caf::execution_unit* context, const void* data,
-                                 std::size_t size) {
+bool guarded_connection::consume(caf::execution_unit* context, const void* data, std::size_t size) {
   if (detached())
     return false;
   if (ending_)
@@ -142,7 +152,6 @@ bool guarded_connection::await_payload() {
 }
 
 bool guarded_connection::deliver(caf::execution_unit* context) {
-  auto first = terms_.waits_for_greeting && wr_buf().size() > 0 && in_flight_ == 0;
   terms_.guard->hand_over();
   // CAF takes what it reads from rd_buf().
   auto body = std::move(rd_buf());
@@ -151,13 +160,17 @@ bool guarded_connection::deliver(caf::execution_unit* context) {
     return false;
   rd_buf() = std::move(body);
   auto goes_on = scribe::consume(context, rd_buf().data(), rd_buf().size());
-  static_cast<void>(first);
   return goes_on && !detached() && (!ending_ || finish(context));
 }
 
 bool guarded_connection::finish(caf::execution_unit* context) {
   io_failure(context, operation::read);
   return false;
+}
+
+void guarded_connection::look_after() {
+  if (auto broker = parent())
+    static_cast<guarded_broker*>(broker)->look_after();
 }
 
 bool guarded_connection::account() {

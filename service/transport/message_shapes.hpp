@@ -51,12 +51,12 @@ public:
   std::size_t size() const noexcept { return shapes_.size(); }
 
 private:
-  struct shape {
+  struct entry {
     std::string types;
     bool (*fits)(wire_reader);
   };
 
-  std::vector<shape> shapes_;
+  std::vector<entry> shapes_;
 };
 
 namespace detail {

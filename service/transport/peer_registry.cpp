@@ -14,7 +14,7 @@ std::shared_ptr<peers> peers::make(caf::actor_system& system, caller own) {
 }
 
 peer_registry::peer_registry(const caf::actor_system& system, caller own)
-  : system_(system), own_(std::move(own)) {}
+    : system_(system), own_(std::move(own)) {}
 
 std::optional<caller> peer_registry::find(const caf::strong_actor_ptr& sender) const {
   if (!sender)

@@ -15,7 +15,11 @@ using caf::io::network::rw_state;
 rw_state tls_policy::read_some(std::size_t& result, socket, void* to, std::size_t size) {
   result = 0;
   auto step = session_.handshake();
-  return judge(step == tls_step::done ? session_.read(result, to, size) : step);
+  if (step == tls_step::done)
+    step = session_.read(result, to, size);
+  if (result > 0)
+    owner_.heard();
+  return judge(step);
 }
 
 rw_state tls_policy::write_some(std::size_t& result, socket, const void* from, std::size_t size) {

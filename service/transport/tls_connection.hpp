@@ -28,8 +28,8 @@ public:
   using failure_handler = std::function<void(const tls_session&)>;
 
   /// @param on_failure called once when the session fails, before CAF hears of it.
-  tls_policy(tls_session& session, failure_handler on_failure)
-      : session_(session), on_failure_(std::move(on_failure)) {}
+  tls_policy(tls_session& session, failure_handler on_failure, guarded_connection& owner)
+      : session_(session), on_failure_(std::move(on_failure)), owner_(owner) {}
 
   state read_some(std::size_t& result, socket fd, void* to, std::size_t size);
   state write_some(std::size_t& result, socket fd, const void* from, std::size_t size);
@@ -45,6 +45,7 @@ private:
 
   tls_session& session_;
   failure_handler on_failure_;
+  guarded_connection& owner_;
 };
 
 /// CAF's stream over a session. CAF's own stream_impl reads for readers and writes for writers
@@ -56,7 +57,7 @@ public:
              guarded_connection& owner)
       : stream(loop, socket),
         session_(session),
-        policy_(session, std::move(on_failure)),
+        policy_(session, std::move(on_failure), owner),
         owner_(owner) {}
 
   void handle_event(caf::io::network::operation event) override;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/service/transport/dialer.hpp"
 #include "crosvisor/service/transport/listener.hpp"
 #include "crosvisor/service/transport/tcp_connect.hpp"
@@ -67,9 +68,14 @@ struct tls_reception {
       who.subject = peer->subject();
       return rules->admit(guard, *slot, who, {});
     };
-    auto tell = [rules = terms, from = address_of(accepted.get())](const tls_session& of) {
+    auto from = address_of(accepted.get());
+    auto tell = [rules = terms, from](const tls_session& of) {
       if (!of.established() && !of.cut())
         rules->complain("no TLS with " + from + ": " + of.why());
+    };
+    welcome->on_end = [rules = terms, from, peer = session.get()](const std::string& why) {
+      auto subject = peer->established() ? " (subject " + io::in_quotes(peer->subject()) + ")" : "";
+      rules->complain(from + subject + ": " + why);
     };
     return connection_ptr{caf::make_counted<tls_connection>(
       loop, std::move(accepted), std::move(*welcome), std::move(session), std::move(tell))};

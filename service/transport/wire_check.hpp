@@ -40,7 +40,7 @@ public:
     if constexpr (std::is_same_v<T, caf::error>)
       return error();
     else if constexpr (caf::is_atom_constant<T>::value)
-      return from_.integer(8) == static_cast<std::uint64_t>(T::value);
+      return from_.integer(8) == T::uint_value();
     else if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>)
       return from_.integer(sizeof(T)).has_value();
     else if constexpr (std::is_same_v<T, std::string>)
