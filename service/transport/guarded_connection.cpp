@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace crosvisor::transport {
@@ -15,6 +16,9 @@ namespace {
 
 /// A buffer that grew beyond this is let go once it is empty.
 constexpr std::size_t kept_buffer_bytes = 64u << 10;
+
+/// Between signs of life, however patient this side is; the other one may be less so.
+constexpr std::chrono::milliseconds longest_pause = std::chrono::seconds{2};
 
 using caf::io::receive_policy;
 using caf::io::network::operation;
@@ -38,7 +42,8 @@ bool guarded_connection::tick(clock::time_point now) {
     return false;
   }
   auto idle = in_flight_ == 0 && wr_buf().empty();
-  if ((watched && now - sent_ >= terms_.silence / 3) || (bloated_ && idle))
+  auto pause = std::min(terms_.silence / 3, longest_pause);
+  if ((watched && now - sent_ >= pause) || (bloated_ && idle))
     send_heartbeat();
   return watched || bloated_;
 }
