@@ -48,9 +48,12 @@ io::result<std::uint32_t> first_vmm_uid() {
   return uid;
 }
 
-io::result<io::confinement_options> confinement(bool wanted) {
+io::result<io::confinement_options>
+confinement(const std::optional<io::confinement_options>& wanted) {
+  if (wanted)
+    return *wanted;
   io::confinement_options result;
-  if (!wanted || ::geteuid() != 0)
+  if (::geteuid() != 0)
     return result;
   auto first = first_vmm_uid();
   if (!first)
@@ -82,7 +85,7 @@ embedded_service::start(const embedded_service_options& options) {
   auto dir = process_dir::make(options.where.runtime);
   if (!dir)
     return dir.why();
-  auto confined = confinement(options.confine);
+  auto confined = confinement(options.confinement);
   if (!confined)
     return confined.why();
   auto how = backend_options(options, *dir);

@@ -4,6 +4,7 @@
 
 #include "crosvisor/io/backend.hpp"
 #include "crosvisor/io/result.hpp"
+#include "crosvisor/io/vmm/confinement.hpp"
 #include "crosvisor/messages/interfaces.hpp"
 #include "crosvisor/service/directories.hpp"
 #include "crosvisor/service/process_dir.hpp"
@@ -29,9 +30,9 @@ struct embedded_service_options {
   std::string disk_plugin;
   /// The folder of the operating systems for apps; empty: where they are installed.
   std::string os_folder;
-  /// Each VM runs as a user of its own where this process is root and nothing is in the way;
-  /// CROSVISOR_VMM_UID names the first of these users, and 0 turns it off.
-  bool confine = true;
+  /// How VMs are confined. None: each VM runs as a user of its own where this process is root and
+  /// nothing is in the way; CROSVISOR_VMM_UID names the first of these users, and 0 turns it off.
+  std::optional<io::confinement_options> confinement = {};
   /// The service's own.
   service_options service = {};
   /// Called with the configuration of the actor system before that begins; may be empty.

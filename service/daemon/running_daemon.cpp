@@ -21,6 +21,18 @@ namespace crosvisor {
 
 namespace {
 
+/// Root's daemon never runs a VM as root, but where its configuration says so.
+io::confinement_options confinement_of(const daemon_config& config) {
+  io::confinement_options confined;
+  if (::geteuid() == 0 && config.first_vmm_uid != 0)
+    confined.users = io::vmm_user_range{config.first_vmm_uid};
+  if (auto cgroup = io::find_delegated_cgroup())
+    confined.cgroup = std::move(*cgroup);
+  else
+    log::info("daemon makes no cgroups: {}", cgroup.why().what);
+  return confined;
+}
+
 embedded_service_options service_options_of(const daemon_config& config,
                                             const daemon_places& places) {
   embedded_service_options options;
@@ -34,6 +46,7 @@ embedded_service_options service_options_of(const daemon_config& config,
   options.service.image_workers = config.image_workers;
   // The door asks who may connect to them.
   options.service.privileged_ports = true;
+  options.confinement = confinement_of(config);
   options.configure = transport::load_middleman;
   return options;
 }
