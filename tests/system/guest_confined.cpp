@@ -29,16 +29,18 @@ io::confinement_options confinement(const test_cgroup& cgroup) {
   return options;
 }
 
+// Goes after the host, which has drained its VMs by then.
 struct confined_host {
-  test_cgroup cgroup; // Goes after the host that has it.
+  test_cgroup cgroup;
+
+  ~confined_host() {
+    if (cgroup)
+      CAF_CHECK(cgroup.cgroups().empty());
+  }
 };
 
 struct fixture : confined_host, guest_host {
   fixture() : guest_host(io::log_bounds{}, confinement(cgroup)) {}
-  ~fixture() {
-    if (cgroup)
-      CAF_CHECK(cgroup.cgroups().empty());
-  }
 
   /// A file of `owner` that nobody else can read.
   std::string closed_file(const std::string& name, const std::string& text, uid_t owner = 0) {
