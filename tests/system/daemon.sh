@@ -57,12 +57,12 @@ run_daemon --config daemon.json --check
 equal "the exit code" "$status" 0
 equal "standard output" "$out" "daemon.json: is sound"
 configure '{
-  "stop": {"grace": 1}}'
+  "stop": {"grace_m": 1}}'
 refused_configuration() { # ARGUMENT...
   run_daemon --config daemon.json "$@"
   equal "the exit code" "$status" 2
   equal "standard error" "$err" \
-    'crosvisord: daemon.json:2:12: unknown key "grace"; did you mean "grace_s"?'
+    'crosvisord: daemon.json:2:12: unknown key "grace_m"; did you mean "grace_s"?'
 }
 refused_configuration --check
 refused_configuration "${mode[@]}"

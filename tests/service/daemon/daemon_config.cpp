@@ -164,8 +164,8 @@ CAF_TEST(every wrong value is refused where it stands) {
 CAF_TEST(unknown keys are refused with what was meant) {
   CAF_CHECK_EQUAL(problem("{\"sokcet\": {}}"),
                   "1:2: unknown key \"sokcet\"; did you mean \"socket\"?");
-  CAF_CHECK_EQUAL(problem("{\"stop\": {\"grace\": 1}}"),
-                  "1:11: unknown key \"grace\"; did you mean \"grace_s\"?");
+  CAF_CHECK_EQUAL(problem("{\"stop\": {\"grace_m\": 1}}"),
+                  "1:11: unknown key \"grace_m\"; did you mean \"grace_s\"?");
   CAF_CHECK_EQUAL(problem("{\"permissions\": {\"manage\": {\"user\": []}}}"),
                   "1:29: unknown key \"user\"; did you mean \"users\"?");
   CAF_CHECK_EQUAL(problem("{\"permissions\": {\"everything\": {}}}"),
