@@ -25,7 +25,7 @@ namespace {
 io::confinement_options confinement_of(const daemon_config& config) {
   io::confinement_options confined;
   if (::geteuid() == 0 && config.first_vmm_uid != 0)
-    confined.users = io::vmm_user_range{config.first_vmm_uid};
+    confined.users = io::vmm_user_range{config.first_vmm_uid, config.cids.last};
   if (auto cgroup = io::find_delegated_cgroup())
     confined.cgroup = std::move(*cgroup);
   else
