@@ -49,9 +49,11 @@ void ending_state::end(daemon_end how, std::string why) {
 ending_actor::behavior_type ending_state::make_behavior(ending_options options) {
   options_ = std::move(options);
   self_->set_down_handler([this](const caf::down_msg& down) {
-    // While it drains, the answer or its absence says more.
     if (!stopping_)
-      end(daemon_end::broken, to_string(down.reason));
+      return end(daemon_end::broken, to_string(down.reason));
+    // A drain goes on without the door, and has no answer without the service.
+    if (down.source == options_.service)
+      end(daemon_end::expired, to_string(down.reason));
   });
   for (const auto& one : options_.vital)
     self_->monitor(caf::actor_cast<caf::actor_addr>(one));

@@ -44,7 +44,10 @@ CAF_TEST(what is wrong is said in a sentence) {
                   "misuse: unknown option \"--zzzzzz\"; see `crosvisord --help`");
   CAF_CHECK_EQUAL(parsed({"a\x1b.json"}),
                   "misuse: unexpected \"a\\x1b.json\"; see `crosvisord --help`");
-  CAF_CHECK_EQUAL(parsed({"--config"}), "misuse: --config requires FILE; see `crosvisord --help`");
+  // The words are CLI11's.
+  auto missing = parsed({"--config"});
+  CAF_CHECK(missing.starts_with("misuse: --config"));
+  CAF_CHECK(missing.ends_with("; see `crosvisord --help`"));
   CAF_CHECK_EQUAL(parsed({"--config", ""}),
                   "misuse: --config: expected the path of a file; see `crosvisord --help`");
 }

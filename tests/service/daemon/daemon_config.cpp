@@ -186,28 +186,28 @@ CAF_TEST(names and ids are refused by their places) {
     return problem("{\"permissions\": {\"manage\": {" + grant + "}}}");
   };
   CAF_CHECK_EQUAL(manage(R"("users": ["root", "no such user"])"),
-                  "1:46: permissions.manage.users[1]: there is no user \"no such user\" on this "
+                  "1:47: permissions.manage.users[1]: there is no user \"no such user\" on this "
                   "host");
   CAF_CHECK_EQUAL(manage(R"("groups": ["no such group"])"),
-                  "1:39: permissions.manage.groups[0]: there is no group \"no such group\" on this "
+                  "1:40: permissions.manage.groups[0]: there is no group \"no such group\" on this "
                   "host");
   CAF_CHECK_EQUAL(manage(R"("users": [0])"),
-                  "1:38: permissions.manage.users[0]: expected a user's name, got 0");
+                  "1:39: permissions.manage.users[0]: expected a user's name, got 0");
   CAF_CHECK_EQUAL(manage(R"("uids": [4294967295])"),
-                  "1:37: permissions.manage.uids[0]: 4294967295 is out of range; allowed is 0 to "
+                  "1:38: permissions.manage.uids[0]: 4294967295 is out of range; allowed is 0 to "
                   "4294967294");
   CAF_CHECK_EQUAL(manage(R"("gids": ["root"])"),
-                  "1:37: permissions.manage.gids[0]: expected a whole number, got \"root\"");
+                  "1:38: permissions.manage.gids[0]: expected a whole number, got \"root\"");
   CAF_CHECK_EQUAL(manage(R"("gids": 0)"),
-                  "1:36: permissions.manage.gids: expected an array, got 0");
+                  "1:37: permissions.manage.gids: expected an array, got 0");
   CAF_CHECK_EQUAL(
     manage(R"("subjects": [""])"),
-    "1:41: permissions.manage.subjects[0]: expected a certificate's subject, got \"\"");
+    "1:42: permissions.manage.subjects[0]: expected a certificate's subject, got \"\"");
   CAF_CHECK_EQUAL(manage("\"subjects\": [\"" + std::string(1025, 'x') + "\"]"),
-                  "1:41: permissions.manage.subjects[0]: a text of 1025 bytes; at most 1024 are "
+                  "1:42: permissions.manage.subjects[0]: a text of 1025 bytes; at most 1024 are "
                   "allowed");
   CAF_CHECK_EQUAL(manage("\"users\": [\"" + std::string(257, 'x') + "\"]"),
-                  "1:38: permissions.manage.users[0]: a text of 257 bytes; at most 256 are "
+                  "1:39: permissions.manage.users[0]: a text of 257 bytes; at most 256 are "
                   "allowed");
 }
 

@@ -34,13 +34,11 @@ struct fixture {
   }
 
   io::unique_fd listening(const std::string& name, int type = SOCK_STREAM) const {
-    auto made = io::unix_listener::open({dir / name, type, 0600, {}});
+    auto made = io::unix_listener::open({dir / "made", type, 0600, {}});
     CAF_REQUIRE(static_cast<bool>(made));
-    auto socket = made->take();
     // As systemd's, whose file nobody of us removes.
-    std::filesystem::rename(dir / name, dir / (name + ".kept"));
-    std::filesystem::create_hard_link(dir / (name + ".kept"), dir / name);
-    return socket;
+    std::filesystem::rename(dir / "made", dir / name);
+    return made->take();
   }
 };
 

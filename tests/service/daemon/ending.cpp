@@ -14,7 +14,7 @@ namespace {
 
 struct fixture : actor_fixture {
   fake_service_words words = std::make_shared<fake_service_script>();
-  service_actor service = ends_with_test(sys.spawn(fake_service, words));
+  fake_service_actor service = ends_with_test(sys.spawn(fake_service, words));
   service_actor other = ends_with_test(sys.spawn(fake_service, words)); // As vital.
   std::shared_ptr<std::vector<daemon_end>> ends = std::make_shared<std::vector<daemon_end>>();
   ending_actor ending;
@@ -44,7 +44,7 @@ CAF_TEST(a stop drains the service) {
   stop();
   CAF_CHECK(words->drained == caf::timespan{10s});
   CAF_CHECK(ends->empty());
-  words->drain.deliver(caf::ok_atom::value);
+  caf::anon_send(service, finished_atom::value);
   settle();
   CAF_CHECK(ended(daemon_end::drained));
 }
@@ -70,6 +70,16 @@ CAF_TEST(it ends with the service and with what else is vital) {
   caf::anon_send_exit(other, caf::exit_reason::kill);
   settle();
   CAF_CHECK(ended(daemon_end::broken));
+}
+
+CAF_TEST(a drain goes on without what else is vital) {
+  stop();
+  caf::anon_send_exit(other, caf::exit_reason::kill);
+  settle();
+  CAF_CHECK(ends->empty());
+  caf::anon_send(service, finished_atom::value);
+  settle();
+  CAF_CHECK(ended(daemon_end::drained));
 }
 
 CAF_TEST(a service that dies while it drains is no surprise) {

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace crosvisor::tests {
@@ -26,12 +27,16 @@ struct fake_service_script {
 
 using fake_service_words = std::shared_ptr<fake_service_script>;
 
+using fake_service_actor = service_actor::extend<
+  // ANSWER what was asked and not answered.
+  caf::reacts_to<finished_atom>>;
+
 inline caf::error not_here() {
   return caf::make_error(vm_errc::unsupported, "not in this test");
 }
 
-inline service_actor::behavior_type fake_service(service_actor::pointer self,
-                                                 const fake_service_words& words) {
+inline fake_service_actor::behavior_type fake_service(fake_service_actor::pointer self,
+                                                      const fake_service_words& words) {
   using created = caf::result<vm_actor, vm_info>;
   return {
     [](create_atom, const partition_spec&, vm_files&) -> caf::result<caf::ok_atom> {
@@ -54,6 +59,12 @@ inline service_actor::behavior_type fake_service(service_actor::pointer self,
       words->drained = grace;
       words->drain = self->make_response_promise<caf::ok_atom>();
       return words->drain;
+    },
+    [=](finished_atom) {
+      for (auto& promise : std::exchange(words->held, {}))
+        promise.deliver(words->vms);
+      if (words->drained)
+        words->drain.deliver(caf::ok_atom::value);
     },
   };
 }

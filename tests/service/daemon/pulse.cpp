@@ -14,7 +14,7 @@ namespace {
 
 struct fixture : actor_fixture {
   fake_service_words words = std::make_shared<fake_service_script>();
-  service_actor service = ends_with_test(sys.spawn(fake_service, words));
+  fake_service_actor service = ends_with_test(sys.spawn(fake_service, words));
   std::shared_ptr<std::string> said = std::make_shared<std::string>();
   pulse_actor pulse;
 
@@ -114,8 +114,7 @@ CAF_TEST(a service that comes back is petted again) {
   pass(1s);
   told();
   words->answers = true;
-  for (auto& promise : std::exchange(words->held, {}))
-    promise.deliver(std::vector<vm_info>{});
+  caf::anon_send(service, finished_atom::value);
   for (int i = 0; i < 25; ++i)
     pass(1s);
   CAF_CHECK(told().find("WATCHDOG=1") != std::string::npos);
