@@ -31,7 +31,7 @@ enum class log_kind : std::uint8_t {
 
 /// Where in a kept log a reader is; all zero: at its beginning. Opaque to clients.
 struct log_position {
-  std::uint64_t file = 0;   ///< The inode of the file that is being read; 0: the oldest.
+  std::uint64_t file = 0;   ///< Which file is being read, by inode and birth; 0: the oldest.
   std::uint64_t offset = 0; ///< Bytes of that file that were read.
 };
 

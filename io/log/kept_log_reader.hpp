@@ -12,7 +12,8 @@
 namespace crosvisor::io {
 
 /// Reads pieces of the logs below a state directory, in the background: between two pieces it keeps
-/// nothing. Any thread; nothing blocks.
+/// nothing. Any thread; nothing blocks but its destructor, which waits for the reads that are under
+/// way and so is not for a completion to call.
 class kept_log_reader {
 public:
   /// Called once, on any thread; ENOENT: no logs of such a VM are kept.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace crosvisor::io {
 
@@ -19,6 +20,20 @@ constexpr int max_age = 1000;
 
 // How often to look where nothing tells of changes.
 constexpr std::chrono::milliseconds polling{100};
+
+// A file that is not taken for another which was given its inode later: the time of its making,
+// where the file system keeps that, is in it, spread over all bits by an odd factor (2^64 divided
+// by the golden ratio). Never 0.
+std::uint64_t number_of(int file) {
+  constexpr std::uint64_t factor = 0x9e37'79b9'7f4a'7c15;
+  struct statx is;
+  if (::statx(file, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &is) != 0)
+    return 1;
+  std::uint64_t made = 0;
+  if ((is.stx_mask & STATX_BTIME) != 0)
+    made = static_cast<std::uint64_t>(is.stx_btime.tv_sec) * 1'000'000'000 + is.stx_btime.tv_nsec;
+  return std::max<std::uint64_t>(is.stx_ino ^ (made * factor), 1);
+}
 
 bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
@@ -40,13 +55,42 @@ result<log_reader> log_reader::open(int dir, std::string name, bool from_end) {
   if (!own)
     return last_failure("log directory");
   log_reader reader{std::move(own), std::move(name)};
-  reader.watch_ = watch_dir(reader.dir_.get());
   // NAME is missing between a rotation and the next byte.
   for (auto age = 0; from_end && age < 2 && !reader.file_; ++age)
     reader.file_ = reader.open_age(age);
   if (reader.file_)
     ::lseek(reader.file_.get(), 0, SEEK_END);
   return reader;
+}
+
+result<log_reader> log_reader::open_at(int dir, std::string name, const log_position& from) {
+  auto reader = open(dir, std::move(name));
+  if (!reader || from.file == 0)
+    return reader;
+  // From the newest on, as age_of_current() looks.
+  unique_fd file;
+  for (auto age = 0, missing = 0; age < max_age && missing < 2; ++age) {
+    file = reader->open_age(age);
+    missing = file ? 0 : missing + 1;
+    if (file && number_of(file.get()) == from.file)
+      break;
+    file.reset();
+  }
+  struct stat is;
+  if (file && ::fstat(file.get(), &is) == 0
+      && from.offset <= static_cast<std::uint64_t>(is.st_size)) {
+    ::lseek(file.get(), static_cast<off_t>(from.offset), SEEK_SET);
+    reader->file_ = std::move(file);
+  } else {
+    ++reader->gaps_;
+  }
+  return reader;
+}
+
+log_position log_reader::position() const {
+  if (!file_)
+    return {};
+  return {number_of(file_.get()), static_cast<std::uint64_t>(::lseek(file_.get(), 0, SEEK_CUR))};
 }
 
 std::string log_reader::name_of(int age) const {
@@ -124,6 +168,10 @@ std::size_t log_reader::read(char* into, std::size_t size) {
 }
 
 void log_reader::wait(std::chrono::milliseconds bound) {
+  if (!std::exchange(watches_, true)) {
+    watch_ = watch_dir(dir_.get());
+    return;
+  }
   if (!watch_)
     bound = std::min(bound, polling);
   pollfd changed{watch_.get(), POLLIN, 0};

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,6 +40,19 @@ std::deque<std::string> by_age(int dir) {
   for (auto& entry : aged)
     sorted.push_back(std::move(entry.second));
   return sorted;
+}
+
+// Whoever looks whether the VM lives holds the lock for an instant (is_living()): tried again, for
+// as long as many such looks take.
+bool lock(int dir) {
+  constexpr auto tries = 20;
+  constexpr std::chrono::milliseconds pause{1};
+  for (auto i = 0; ::flock(dir, LOCK_EX | LOCK_NB) != 0; ++i) {
+    if (errno != EWOULDBLOCK || i == tries)
+      return false;
+    std::this_thread::sleep_for(pause);
+  }
+  return true;
 }
 
 } // namespace
@@ -72,7 +87,7 @@ result<log_dir> log_store::make(vm_cid cid, const vm_name& name) {
   auto dir = open_private_dir_at(dir_.get(), made.name, path);
   if (!dir)
     return dir.why();
-  if (::flock(dir->get(), LOCK_EX | LOCK_NB) != 0) {
+  if (!lock(dir->get())) {
     if (errno == EWOULDBLOCK)
       return failure{EBUSY, "log directory \"" + path + "\" is in use by another service"};
     return last_failure("log directory \"" + path + "\"");
@@ -95,7 +110,7 @@ void log_store::retire(std::string name) {
 
 bool log_store::remove_unless_locked(const std::string& name) {
   auto dir = open_dir(dir_.get(), name);
-  if (dir && ::flock(dir.get(), LOCK_EX | LOCK_NB) != 0)
+  if (dir && !lock(dir.get()))
     return false;
   if (auto removed = remove_tree(dir_.get(), name); !removed)
     log::warn("logs \"{}/{}\" can't be removed: {}", path_, name, removed.why().what);

@@ -12,23 +12,28 @@
 
 namespace crosvisor::io {
 
-/// A connection to a descriptor_door. Each call blocks until it is answered, at most `bound`. Use
+/// A connection to a descriptor_door. Each call blocks until it is answered, at most `bound`; what
+/// the service refuses has code 0. A call that fails otherwise closes the channel (ENOTCONN from
+/// then on). The service keeps what was put only as long as this process has a channel open. Use
 /// from one thread at a time.
 class descriptor_channel {
 public:
   static result<descriptor_channel> connect(const std::string& path,
                                             std::chrono::milliseconds bound);
 
-  /// Hands over copies of all of them; the tickets are in their order.
+  /// Hands over copies of all of them; the tickets are in their order. What was handed over before
+  /// a failure is closed in time.
   result<ticket_list> put(const descriptor_set& files);
 
   /// What the service left for this process.
   result<unique_fd> take(const ticket& of);
 
 private:
-  explicit descriptor_channel(unique_fd socket) : socket_(std::move(socket)) {}
+  descriptor_channel(unique_fd socket, std::chrono::milliseconds bound)
+      : socket_(std::move(socket)), bound_(bound) {}
 
-  unique_fd socket_;
+  unique_fd socket_; // None once it is closed.
+  std::chrono::milliseconds bound_;
 };
 
 } // namespace crosvisor::io
