@@ -143,21 +143,21 @@ std::string report_json(const host_report& report, bool indented) {
   json vmms = json::object();
   for (const auto& vmm : host.vmms)
     vmms[to_string(vmm.kind)] = vmm_json(vmm);
-  json object{{"schema", event_schema},
-              {"version", CROSVISOR_VERSION},
-              {"kvm", capability_json(host.kvm)},
-              {"vhost_vsock", capability_json(host.vhost_vsock)},
-              {"vsock_device", capability_json(host.vsock_device)},
-              {"disk_server", capability_json(host.disk_server)},
-              {"vsock_ports", ports_json(host)},
-              {"protected_vms", capability_json(host.protected_vms)},
-              {"vmms", vmms},
-              {"host", {{"memory_mib", host.memory_mib}, {"cpus", host.cpus}}},
-              {"limits", limits_json(report)}};
+  json object{{"schema", event_schema}, {"version", CROSVISOR_VERSION}};
   if (report.daemon)
     object["daemon"] = capability_json(*report.daemon);
-  if (report.is_here) {
+  object.update({{"kvm", capability_json(host.kvm)},
+                 {"vhost_vsock", capability_json(host.vhost_vsock)},
+                 {"vsock_device", capability_json(host.vsock_device)},
+                 {"disk_server", capability_json(host.disk_server)},
+                 {"vsock_ports", ports_json(host)},
+                 {"protected_vms", capability_json(host.protected_vms)},
+                 {"vmms", vmms}});
+  if (report.is_here)
     object["demo_guest"] = capability_json(report.demo_guest);
+  object["host"] = {{"memory_mib", host.memory_mib}, {"cpus", host.cpus}};
+  object["limits"] = limits_json(report);
+  if (report.is_here) {
     object["runtime_dir"] = capability_json(report.runtime_dir);
     object["state_dir"] = capability_json(report.state_dir);
   }

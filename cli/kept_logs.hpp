@@ -3,15 +3,10 @@
 #pragma once
 
 #include "crosvisor/cli/log_showing.hpp"
-#include "crosvisor/io/log/kept_logs.hpp"
 
 #include <string>
 
 namespace crosvisor::cli {
-
-using io::kept_vm;
-using io::list_kept_vms;
-using io::log_folder;
 
 /// Reads the logs below a state directory, without a service.
 log_source kept_logs(const std::string& state_dir);

@@ -2,8 +2,8 @@
 #include "crosvisor/cli/run_ending.hpp"
 
 #include "crosvisor/cli/exit_code.hpp"
-#include "crosvisor/cli/kept_logs.hpp"
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/io/log/kept_logs.hpp"
 
 #include <filesystem>
 #include <system_error>
@@ -49,7 +49,7 @@ std::vector<std::string> ending_lines(const run_outcome& outcome, const run_opti
   if (!options.console.empty())
     return lines;
   auto see = "see `crosvisor logs " + std::to_string(outcome.vm.cid) + '`';
-  auto folder = log_folder(state_dir, outcome.vm.cid, outcome.vm.name);
+  auto folder = io::log_folder(state_dir, outcome.vm.cid, outcome.vm.name);
   // A VM that had no VMM has none.
   if (!state_dir.empty() && is_there(folder))
     lines.push_back("crosvisor: all that was kept is in " + folder + "; " + see);

@@ -57,7 +57,7 @@ struct fixture {
     if (const auto* why = std::get_if<caf::error>(&ended))
       return text + '!' + sentence_of(*why);
     code = std::get<log_shown>(ended).exit_code;
-    bytes = std::get<log_shown>(ended).bytes;
+    shown_bytes = std::get<log_shown>(ended).bytes;
     return text;
   }
 
@@ -71,7 +71,7 @@ struct fixture {
   std::uint64_t position = 0;
   strings asked;
   int code = -1;
-  std::size_t bytes = 0;
+  std::size_t shown_bytes = 0;
 };
 
 } // namespace
@@ -84,7 +84,7 @@ CAF_TEST(what there is is shown to its end) {
   add("", true);
   CAF_CHECK_EQUAL(shown(false), "one\ntwo\n");
   CAF_CHECK_EQUAL(code, 0);
-  CAF_CHECK_EQUAL(bytes, 8u);
+  CAF_CHECK_EQUAL(shown_bytes, 8u);
 }
 
 CAF_TEST(what comes is followed until the VM is dead and all was read) {

@@ -239,10 +239,10 @@ CAF_TEST(what is denied is said with where it is granted) {
 CAF_TEST(tickets go with the configuration) {
   ticket_list given;
   auto create = answers->create;
-  answers->create = [&](tests::door_answers::door self, const vm_config& what,
-                        const ticket_list& files) {
-    given = files;
-    return create(self, what, files);
+  answers->create = [&](tests::door_answers::door at, const vm_config& what,
+                        const ticket_list& handed) {
+    given = handed;
+    return create(at, what, handed);
   };
   files.tickets = {"a", "b"};
   begin();
