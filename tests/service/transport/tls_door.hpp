@@ -189,6 +189,14 @@ struct tls_door {
   std::uint16_t port;
 };
 
+/// Has a door watch `watcher`, as one that watches it. @returns whether it answered.
+inline bool watch(caf::scoped_actor& watcher, const door_actor& door) {
+  auto done = false;
+  watcher->request(door, patience, watch_atom::value, true)
+    .receive([&](caf::ok_atom) { done = true; }, [](caf::error&) {});
+  return done;
+}
+
 /// How many VMs a door lists; -1: none came.
 inline int list(caf::actor_system& system, const door_actor& door) {
   int count = -1;
