@@ -4,6 +4,7 @@
 
 #include "crosvisor/messages/register_types.hpp"
 #include "crosvisor/service/transport/transport.hpp"
+#include "crosvisor/tests/io/leftovers.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -26,9 +27,6 @@
 #include <vector>
 
 namespace crosvisor::tests {
-
-/// How long a test waits for what has to happen.
-inline constexpr std::chrono::seconds patience{20};
 
 /// An actor system with a middleman.
 struct network_system {
