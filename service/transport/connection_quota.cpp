@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/transport/connection_quota.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace crosvisor::transport {
@@ -64,7 +65,10 @@ bool connection_slot::hold(std::size_t bytes) {
   auto& share = quota_->shares_[principal_];
   share.bytes = share.bytes - bytes_ + bytes;
   bytes_ = bytes;
-  return bytes == 0 || share.bytes <= quota_->bytes_per_principal();
+  // Not the one that brings it over, but those that have more than their part: a client is not cut
+  // off for another one of the same user's.
+  auto most = quota_->bytes_per_principal();
+  return share.bytes <= most || bytes <= most / std::max(share.connections, std::size_t{1});
 }
 
 } // namespace crosvisor::transport

@@ -28,7 +28,7 @@ public:
   std::unique_ptr<connection_slot> open();
 
   /// The most bytes that all connections of one principal may hold together: answers that were not
-  /// read, messages that are not whole.
+  /// read, messages that are not whole. Twice that in the worst case, if each has its part.
   std::size_t bytes_per_principal() const noexcept { return 4 * limits_.unread_bytes; }
 
 private:
@@ -61,7 +61,8 @@ public:
   /// It is this principal's; not where that one has as many as it may. Once.
   bool assign(const caller& who);
 
-  /// It holds so many bytes now; not where its principal's connections hold more than they may.
+  /// It holds so many bytes now; not where its principal's connections hold more than they may and
+  /// this one more than its part of that.
   bool hold(std::size_t bytes);
 
 private:
