@@ -10,6 +10,7 @@
 #include <caf/atom.hpp>
 #include <caf/send.hpp>
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -39,6 +40,9 @@ io::result<void> serve(caf::actor_system& system, const door_actor& door,
 } // namespace
 
 int main(int, char** argv) {
+  // Fixed, or it grows with the first large buffer that is freed (mallopt(3)), and what others
+  // allocate meanwhile keeps the heap from shrinking.
+  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
   caf::actor_system_config config;
   register_types(config);
   transport::load_middleman(config);
