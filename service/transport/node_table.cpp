@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/transport/node_table.hpp"
 
+#include <iterator>
+
 namespace crosvisor::transport {
 
 node_table::answer node_table::bind(const node_key& node, const caller& who) {
@@ -12,6 +14,7 @@ node_table::answer node_table::bind(const node_key& node, const caller& who) {
   if (before != past_.end()) {
     if (!same_principal(before->second.who, who))
       return answer::anothers;
+    ends_.erase(before->second.place);
     past_.erase(before);
   }
   bound_.emplace(node, who);
@@ -27,9 +30,8 @@ void node_table::free(const node_key& node) {
   who.groups.clear();
   bound_.erase(found);
   auto now = now_();
-  auto end = now + node_grace;
-  past_.insert_or_assign(node, past{std::move(who), end});
-  ends_.emplace_back(node, end);
+  ends_.emplace_back(node, now + node_grace);
+  past_.emplace(node, past{std::move(who), std::prev(ends_.end())});
   forget_old(now);
 }
 
@@ -53,9 +55,7 @@ std::size_t node_table::remembered() const {
 
 void node_table::forget_old(std::chrono::steady_clock::time_point now) {
   while (!ends_.empty() && (ends_.size() > max_remembered_nodes || ends_.front().second <= now)) {
-    auto found = past_.find(ends_.front().first);
-    if (found != past_.end() && found->second.end == ends_.front().second)
-      past_.erase(found);
+    past_.erase(ends_.front().first);
     ends_.pop_front();
   }
 }

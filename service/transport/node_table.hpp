@@ -7,8 +7,8 @@
 
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <functional>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -56,9 +56,11 @@ public:
   std::size_t remembered() const;
 
 private:
+  using ends = std::list<std::pair<node_key, std::chrono::steady_clock::time_point>>;
+
   struct past {
     caller who;
-    std::chrono::steady_clock::time_point end;
+    ends::iterator place;
   };
 
   void forget_old(std::chrono::steady_clock::time_point now);
@@ -67,8 +69,8 @@ private:
   clock now_;
   std::unordered_map<node_key, caller, node_key_hash> bound_;
   std::unordered_map<node_key, past, node_key_hash> past_;
-  /// Keys of past_ by their ends; one whose end differs there was bound again meanwhile.
-  std::deque<std::pair<node_key, std::chrono::steady_clock::time_point>> ends_;
+  /// Until when each of past_ is remembered, the oldest first.
+  ends ends_;
 };
 
 } // namespace crosvisor::transport

@@ -80,9 +80,12 @@ CAF_TEST(what a principals connections hold is bounded together) {
   auto second = open(1000);
   auto others = open(1001);
   CAF_CHECK(first->hold(300));
-  CAF_CHECK(!second->hold(101));
+  CAF_CHECK(second->hold(200)); // Its part.
+  CAF_CHECK(!first->hold(300));
+  CAF_CHECK(!second->hold(201));
   CAF_CHECK(others->hold(400));
   CAF_CHECK(second->hold(100));
+  CAF_CHECK(first->hold(300));
   first = nullptr;
   CAF_CHECK(second->hold(400));
   CAF_CHECK(!second->hold(401));
