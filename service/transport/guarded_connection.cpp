@@ -104,19 +104,22 @@ void guarded_connection::flush() {
   }
 }
 
+bool guarded_connection::identify() {
+  auto find_out = std::exchange(terms_.identify, nullptr);
+  auto known = find_out ? find_out(*terms_.guard, terms_.slot.get()) : io::result<void>{};
+  if (!known)
+    end(known.why().what);
+  return static_cast<bool>(known);
+}
+
 bool guarded_connection::consume(caf::execution_unit* context, const void* data, std::size_t size) {
   if (detached())
     return false;
   if (ending_)
     return finish(context);
   heard_ = clock::now();
-  if (auto identify = std::exchange(terms_.identify, nullptr)) {
-    auto known = identify(*terms_.guard, terms_.slot.get());
-    if (!known) {
-      end(known.why().what);
-      return finish(context);
-    }
-  }
+  if (!identify())
+    return finish(context);
   return judge(context, {static_cast<const char*>(data), size});
 }
 

@@ -56,6 +56,10 @@ public:
   /// The other side lives: something came, if not yet enough to be judged.
   void heard() noexcept { heard_ = clock::now(); }
 
+  /// Finds out who it is, where that is still to be done; for a transport that knows before the
+  /// first byte. @returns whether it may stay; else it is ended.
+  bool identify();
+
   /// Ends it. The broker hears of it by the loop's next event.
   void end(const std::string& why);
 

@@ -15,6 +15,9 @@ using caf::io::network::rw_state;
 rw_state tls_policy::read_some(std::size_t& result, socket, void* to, std::size_t size) {
   result = 0;
   auto step = session_.handshake();
+  // It takes the room of its subject from now on, and no more of those that nobody knows.
+  if (step == tls_step::done && !owner_.identify())
+    return state::failure;
   if (step == tls_step::done)
     step = session_.read(result, to, size);
   if (result > 0)

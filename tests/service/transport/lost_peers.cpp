@@ -161,7 +161,7 @@ CAF_TEST(both sides notice that the network between them is gone) {
     transport::connect_tls(client.system, "localhost", link.where.port, load("client"), patience);
   CAF_REQUIRE(reached);
   caf::scoped_actor watcher{client.system};
-  watcher->send(*reached, watch_atom::value, true);
+  CAF_REQUIRE(watch(watcher, *reached));
   watcher->monitor(*reached);
   CAF_REQUIRE(door.record->wait_came(1));
   auto start = clock_type::now();

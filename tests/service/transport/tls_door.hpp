@@ -4,6 +4,7 @@
 
 #include "crosvisor/messages/register_types.hpp"
 #include "crosvisor/service/transport/transport.hpp"
+#include "crosvisor/tests/io/leftovers.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -26,9 +27,6 @@
 #include <vector>
 
 namespace crosvisor::tests {
-
-/// How long a test waits for what has to happen.
-inline constexpr std::chrono::seconds patience{20};
 
 /// An actor system with a middleman.
 struct network_system {
@@ -188,6 +186,14 @@ struct tls_door {
   door_actor door;
   std::uint16_t port;
 };
+
+/// Has a door watch `watcher`, as one that watches it. @returns whether it answered.
+inline bool watch(caf::scoped_actor& watcher, const door_actor& door) {
+  auto done = false;
+  watcher->request(door, patience, watch_atom::value, true)
+    .receive([&](caf::ok_atom) { done = true; }, [](caf::error&) {});
+  return done;
+}
 
 /// How many VMs a door lists; -1: none came.
 inline int list(caf::actor_system& system, const door_actor& door) {

@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
     return 1;
   }
   caf::scoped_actor watcher{side.system};
-  watcher->send(*door, watch_atom::value, true);
+  if (!watch(watcher, *door))
+    return 1;
   std::cout << "watches" << std::endl;
   char byte;
   while (::read(0, &byte, 1) > 0) {

@@ -6,6 +6,7 @@
 #include <caf/test/dsl.hpp>
 
 #include <sys/resource.h>
+#include <sys/un.h>
 
 #include <chrono>
 #include <string>
@@ -88,7 +89,7 @@ CAF_TEST(a client is known by the subject of its certificate) {
   CAF_REQUIRE(reached);
   CAF_CHECK_EQUAL(list(client.system, *reached), 3);
   caf::scoped_actor watcher{client.system};
-  watcher->send(*reached, watch_atom::value, true);
+  CAF_REQUIRE(watch(watcher, *reached));
   CAF_REQUIRE(door.record->wait_came(1));
   auto who = door.record->last();
   CAF_REQUIRE(who);
@@ -123,6 +124,25 @@ CAF_TEST(listening and connecting need an identity) {
     CAF_CHECK(has(done.why().what, "needs a certificate, its key and a CA"));
   }
   CAF_CHECK(has(refusal(1, nullptr), "tls://localhost:1: needs a certificate"));
+  caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
+}
+
+CAF_TEST(no transport serves sockets of the other) {
+  network_system side;
+  auto known = transport::peers::make(side.system, {});
+  auto door = caf::actor_cast<door_actor>(
+    side.system.spawn(recording_door, std::make_shared<door_record>(), known, std::size_t{1}));
+  auto own = load("server");
+  io::unique_fd local{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  (dir / "socket").copy(address.sun_path, sizeof(address.sun_path) - 1);
+  CAF_REQUIRE(::bind(local.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  CAF_REQUIRE(::listen(local.get(), 1) == 0);
+  CAF_CHECK(
+    !transport::listen_tls(side.system, door, std::move(local), known, [&] { return own; }, {}));
+  // Without TLS, other hosts would be nobody, or somebody with uid -1.
+  CAF_CHECK(!transport::listen_unix(side.system, door, loopback{}.socket, known, {}));
   caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
 }
 
@@ -307,7 +327,7 @@ CAF_TEST(a client that leaves is gone at once) {
       transport::connect_tls(leaving.system, "localhost", door.port, load("client"), patience);
     CAF_REQUIRE(reached);
     caf::scoped_actor watcher{leaving.system};
-    watcher->send(*reached, watch_atom::value, true);
+    CAF_REQUIRE(watch(watcher, *reached));
     CAF_REQUIRE(door.record->wait_came(1));
   }
   CAF_CHECK(door.record->wait_went(1));
