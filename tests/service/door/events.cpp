@@ -129,7 +129,7 @@ CAF_TEST(an event that no vm sent is not told) {
   forged.seq = 99;
   forged.kind = vm_event_kind::dead;
   forged.state = vm_state::dead;
-  actor_of(a)->send(caf::actor_cast<caf::actor>(door), forged);
+  let_send(a, caf::actor_cast<caf::actor>(door), forged);
   caf::anon_send(caf::actor_cast<caf::actor>(door), forged);
   settle();
   CAF_CHECK_EQUAL(kinds(c), "");
@@ -148,9 +148,9 @@ CAF_TEST(nobody else expires a reference or answers a log) {
   auto log = request<log_piece>(again, caf::get_atom::value, query);
   auto untyped = caf::actor_cast<caf::actor>(door);
   for (std::uint64_t number = 0; number < 10; ++number) {
-    actor_of(again)->send(untyped, expired_atom::value, cid, number);
-    actor_of(again)->send(untyped, finished_atom::value, number, log_piece{});
-    actor_of(again)->send(untyped, failed_atom::value, number, std::int32_t{2}, std::string{});
+    let_send(again, untyped, expired_atom::value, cid, number);
+    let_send(again, untyped, finished_atom::value, number, log_piece{});
+    let_send(again, untyped, failed_atom::value, number, std::int32_t{2}, std::string{});
   }
   settle();
   CAF_CHECK(vmm->requests.empty());
@@ -203,7 +203,10 @@ CAF_TEST(dead watchers and subscribers are not kept) {
     auto one = connect(carol);
     CAF_REQUIRE_EQUAL(watch(one, false), "done");
     CAF_REQUIRE_EQUAL(subscribe(one, cid), "done");
-    i % 2 ? end(one) : cut(one);
+    if (i % 2 == 0)
+      end(one);
+    else
+      cut(one);
     left.push_back(caf::actor_cast<caf::weak_actor_ptr>(one.handle));
     spawned.pop_back();
   }
@@ -225,10 +228,11 @@ CAF_TEST(a dead vm s subscriptions are free again) {
 CAF_TEST(what nobody knows is dropped and an exit from here is heard) {
   auto untyped = caf::actor_cast<caf::actor>(door);
   auto odd = std::make_shared<outcome<int>>();
-  actor_of(a)
-    ->request(untyped, test_timeout, std::string{"hello"}, 42)
-    .then([](int) {}, [=](caf::error& why) { odd->error = std::move(why); });
-  actor_of(a)->send(untyped, caf::make_error(vm_errc::denied, "not mine"));
+  let_do(a, [=](caf::event_based_actor* actor) {
+    actor->request(untyped, test_timeout, std::string{"hello"}, 42)
+      .then([](int) {}, [=](caf::error& why) { odd->error = std::move(why); });
+  });
+  let_send(a, untyped, caf::make_error(vm_errc::denied, "not mine"));
   settle();
   CAF_CHECK(odd->why() == caf::sec::unexpected_message);
   CAF_CHECK_EQUAL(refusal(request<host_info>(a, caf::get_atom::value, host_atom::value)), "done");

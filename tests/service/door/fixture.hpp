@@ -11,7 +11,17 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <functional>
 #include <initializer_list>
+
+namespace crosvisor::tests {
+
+/// What a client is to do next, within its own turn.
+using client_task = std::shared_ptr<const std::function<void(caf::event_based_actor*)>>;
+
+} // namespace crosvisor::tests
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::tests::client_task)
 
 namespace crosvisor::tests {
 
@@ -123,6 +133,7 @@ struct door_fixture : actor_fixture {
           got->from_door = false;
       };
       return {
+        [=](const client_task& task) { (*task)(actor); },
         [=](const vm_event& event) {
           note();
           got->events.push_back(event);
@@ -142,18 +153,26 @@ struct door_fixture : actor_fixture {
     return {ends_with_test(handle), who, got};
   }
 
-  static caf::event_based_actor* actor_of(const client& by) {
-    return static_cast<caf::event_based_actor*>(caf::actor_cast<caf::abstract_actor*>(by.handle));
+  static void let_do(const client& by, std::function<void(caf::event_based_actor*)> task) {
+    caf::anon_send(by.handle, std::make_shared<const std::function<void(caf::event_based_actor*)>>(
+                                std::move(task)));
+  }
+
+  /// Has a client send something, to be settled later.
+  template <class To, class... Words>
+  static void let_send(const client& by, const To& whom, Words... words) {
+    let_do(by, [=](caf::event_based_actor* actor) { actor->send(whom, words...); });
   }
 
   /// Sends the door a request of a client's and settles.
   template <class T, class... Words>
   std::shared_ptr<outcome<T>> request(const client& by, Words... words) {
     auto answer = std::make_shared<outcome<T>>();
-    actor_of(by)
-      ->request(door, test_timeout, std::move(words)...)
-      .then([=](T& value) { answer->value = std::move(value); },
-            [=](caf::error& why) { answer->error = std::move(why); });
+    let_do(by, [=, to = door](caf::event_based_actor* actor) {
+      actor->request(to, test_timeout, words...)
+        .then([=](T& value) { answer->value = std::move(value); },
+              [=](caf::error& why) { answer->error = std::move(why); });
+    });
     settle();
     return answer;
   }
@@ -161,7 +180,7 @@ struct door_fixture : actor_fixture {
   /// Sends the door a message of a client's and settles.
   template <class... Words>
   void tell(const client& by, Words... words) {
-    actor_of(by)->send(door, std::move(words)...);
+    let_send(by, door, std::move(words)...);
     settle();
   }
 
@@ -177,12 +196,17 @@ struct door_fixture : actor_fixture {
     return answer->value ? "done" : words_of(answer->error);
   }
 
-  /// A client goes, orderly or with its connection.
-  void end(const client& one, caf::exit_reason why = caf::exit_reason::normal) {
-    caf::anon_send_exit(one.handle, why);
+  /// A client ends by itself.
+  void end(const client& one) {
+    let_do(one, [](caf::event_based_actor* actor) { actor->quit(); });
     settle();
   }
-  void cut(const client& one) { end(one, caf::exit_reason::remote_link_unreachable); }
+
+  /// A client is lost with its connection.
+  void cut(const client& one) {
+    caf::anon_send_exit(one.handle, caf::exit_reason::remote_link_unreachable);
+    settle();
+  }
 
   ticket deposit(const client& by, io::unique_fd fd) {
     auto made = tickets->put(std::move(fd), by.who, io::ticket_store::direction::to_service);

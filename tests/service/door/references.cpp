@@ -224,8 +224,9 @@ CAF_TEST(without a grace period a lost connection drops at once) {
 CAF_TEST(a client that is gone before its vm is there leaves none) {
   auto one = connect(alice);
   ticket_list list{{deposit(one, some_fd())}};
-  actor_of(one)->send(door, create_atom::value, small_vm("late"), list);
-  caf::anon_send_exit(one.handle, caf::exit_reason::normal);
+  let_send(one, door, create_atom::value, small_vm("late"), list);
+  CAF_REQUIRE(sched.try_run_once()); // The client says it, and is gone before it is heard.
+  caf::anon_send_exit(one.handle, caf::exit_reason::user_shutdown);
   settle();
   auto all = ask<std::vector<vm_info>>(service, list_atom::value)->get();
   CAF_REQUIRE_EQUAL(all.size(), 1u);

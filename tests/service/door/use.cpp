@@ -248,8 +248,9 @@ CAF_TEST(the end of a client cancels its image) {
   serving.image_workers = 1;
   open();
   ticket_list file{{deposit(gone, some_fd())}};
-  actor_of(gone)->send(door, create_atom::value,
-                       partition_spec{partition_type::raw, 4096, {"p.img", 0}}, file);
+  let_send(gone, door, create_atom::value, partition_spec{partition_type::raw, 4096, {"p.img", 0}},
+           file);
+  CAF_REQUIRE(sched.try_run_once());
   caf::anon_send_exit(gone.handle, caf::exit_reason::remote_link_unreachable);
   settle();
   CAF_CHECK(looked == 0 || cancelled);
