@@ -28,10 +28,10 @@ END
 }
 
 # Starts the daemon and waits until it serves. Sets daemon_pid.
-start_daemon() { # ARGUMENT...
+start_daemon() {
   rm -f notify.pipe
   mkfifo ready.pipe 2>/dev/null
-  "${daemon_runner[@]}" env --default-signal=INT,HUP,TERM "$daemon" --config daemon.json "$@" >daemon.out 2>daemon.err </dev/null &
+  "${daemon_runner[@]}" env --default-signal=INT,HUP,TERM "$daemon" --config daemon.json >daemon.out 2>daemon.err </dev/null &
   daemon_pid=$!
   await "the daemon's socket" answers
 }
