@@ -5,6 +5,8 @@
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/io/config/printable.hpp"
 
+#include <cerrno>
+
 namespace crosvisor::cli {
 
 outcome<std::unique_ptr<connection>> open_connection(const connect_arguments& given,
@@ -13,8 +15,11 @@ outcome<std::unique_ptr<connection>> open_connection(const connect_arguments& gi
   if (const auto* end = std::get_if<early_end>(&options))
     return *end;
   auto opened = connection::open(std::get<0>(options));
-  if (!opened)
-    return early_end{infrastructure, io::printable(opened.why().what, 800)};
+  if (!opened) {
+    auto code = opened.why().code;
+    return early_end{code == EACCES || code == EPERM ? denied : infrastructure,
+                     io::printable(opened.why().what, 800)};
+  }
   return std::move(*opened);
 }
 

@@ -89,8 +89,9 @@ says_no() { # EXIT_CODE LINE
   equal "standard output" "$out" ""
 }
 
+# Of the newest VM of that name.
 state_of() { # NAME
-  "$crosvisor" list | awk -v name="$1" '$2 == name { print $3 }'
+  "$crosvisor" list | awk -v name="$1" '$2 == name { state = $3 } END { print state }'
 }
 
 is_in_state() { # NAME STATE
@@ -98,5 +99,5 @@ is_in_state() { # NAME STATE
 }
 
 is_gone() { # NAME
-  case $(state_of "$1") in "" | dead) ;; *) return 1 ;; esac
+  case $(state_of "$1") in "" | dead*) ;; *) return 1 ;; esac
 }

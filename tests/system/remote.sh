@@ -35,6 +35,7 @@ on "$far" ip link set crosvisor-far up
 on "$near" ip link set lo up
 on "$far" ip link set lo up
 
+mkdir "$work/pki"
 "$certificates" "$work/pki" 192.0.2.1 || exit 1
 readonly local_socket=unix:$socket
 unset CROSVISOR_CONNECT
@@ -59,7 +60,7 @@ call run --detach vm.json
 cid=$out
 remote list
 equal "the exit code" "$status" 0
-like "the list" "$out" "*$cid *actor *started *root *"
+like "the list" "$out" "*$cid *actor *started *uid 0 *"
 
 begin "another's VM is not the remote user's"
 remote stop actor
@@ -75,7 +76,8 @@ equal "the exit code" "$status" 0
 remote logs actor
 equal "the exit code" "$status" 0
 remote connect actor 7001
-equal "the exit code" "$status" 2
+equal "the exit code" "$status" 1
+like "the complaint" "$err" "crosvisor: *another host*"
 
 begin "events on the other host"
 on "$far" env CROSVISOR_CONNECT=tls://192.0.2.1:7443 CROSVISOR_CA="$work/pki/ca.pem" \
