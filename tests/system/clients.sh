@@ -6,7 +6,7 @@
 # shellcheck source=daemon_lib.sh
 . "$(dirname "$0")/daemon_lib.sh"
 
-need setpriv
+need setpriv unshare
 
 play "play=up"
 chmod 644 vmlinux vm.json
@@ -153,11 +153,19 @@ for i in "${!pids[@]}"; do
 done
 equal "those that failed" "$bad" 0
 
+begin "a client in another pid namespace"
+unshare --pid --fork --mount-proc -- "$crosvisor" list >out.txt 2>err.txt </dev/null
+status=$?
+read_output
+equal "the exit code" "$status" 0
+like "the list" "$out" '* actor *'
+
 begin "a reload"
 as "$alice" list
 equal "the exit code" "$status" 4
 configure "$grants, \"debug\": {\"uids\": [$alice]}"
 kill -HUP "$daemon_pid"
+# shellcheck disable=SC2317 # `await` calls it.
 alice_lists() { as "$alice" list && [ "$status" = 0 ]; }
 await "right to list" alice_lists
 echo '{' >daemon.json
@@ -183,10 +191,17 @@ equal "the exit code" "$status" 0
 check "the socket is gone" [ ! -e "$socket" ]
 equal "what still runs" "$(running)" ""
 
-begin "a daemon that is killed takes its VMs along, and its clients are told"
+begin "a daemon that is killed under load takes its VMs along, and its clients are told"
 configure "$grants"
 start_daemon
 play "play=up"
+pids=()
+for ((i = 0; i < 10; i++)); do
+  "$crosvisor" watch >/dev/null 2>"watch.$i" </dev/null &
+  pids+=($!)
+  (while "$crosvisor" list >/dev/null 2>&1; do :; done) </dev/null &
+  pids+=($!)
+done
 "$crosvisor" run vm.json >out.txt 2>err.txt </dev/null &
 pid=$!
 await "start" is_in_state actor started
@@ -198,6 +213,9 @@ wait "$pid"
 equal "the client's exit code" "$?" 126
 check "it took three seconds at most" [ $((SECONDS - began)) -le 3 ]
 like "its last words" "$(tail -n 1 err.txt)" "crosvisor: lost the connection to *"
+wait "${pids[@]}"
+equal "watchers that were told" "$(grep -l '^crosvisor: lost the connection to ' watch.* | wc -l)" 10
+# shellcheck disable=SC2317 # The same.
 nobody_runs() { [ -z "$(running)" ]; }
 await "end of the VMM" nobody_runs
 

@@ -56,7 +56,6 @@ begin "an app, as another user without a right to kernels"
 configure "\"manage\": {\"uids\": [$bob]}"
 sed -i "s|\"qemu\":|\"os_folder\": \"$guest/os\", \"qemu\":|" daemon.json
 kill -HUP "$daemon_pid"
-bob_may() { as "$bob" run-app nothing.apk x y z && [ "$status" != 4 ]; }
 mkdir bob
 chown "$bob" bob
 cp "$guest/demo.apk" bob/demo.apk

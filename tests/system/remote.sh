@@ -14,12 +14,14 @@ unshare --net -- sleep 600 &
 far=$!
 unshare --net -- sleep 600 &
 near=$!
+# shellcheck disable=SC2317 # The trap calls it.
 end_all() {
   kill "$far" "$near" 2>/dev/null
   end_daemon
 }
 trap end_all EXIT
 own_net=$(readlink /proc/self/ns/net)
+# shellcheck disable=SC2317 # `await` calls it.
 own_is_left() { [ "$(readlink "/proc/$1/ns/net")" != "$own_net" ]; }
 mkfifo ready.pipe
 await "namespace" own_is_left "$far"
