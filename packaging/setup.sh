@@ -13,7 +13,7 @@ declare -rA packages_for=(
     libprotobuf-dev protobuf-compiler nbdkit-plugin-dev"
   [guest]="apksigner binutils cpio g++ lz4 openssl xz-utils zip zstd"
   [run]="qemu-system-x86 qemu-utils nbdkit"
-  [judges]="apksigner cryptsetup-bin fdisk fsverity gdisk libnbd-bin
+  [judges]="apksigner cryptsetup-bin fdisk fsverity gdisk iproute2 libnbd-bin
     protobuf-compiler qemu-utils"
   [bench]="cryptsetup-bin fsverity libbenchmark-dev libvirt-clients
     libvirt-daemon libvirt-daemon-driver-qemu openssl"

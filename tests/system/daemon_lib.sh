@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # What the tests of the daemon have in common; read after lib.sh. CROSVISORD names the daemon.
+# shellcheck disable=SC2034,SC2154 # Of use to those who read this file, or theirs and lib.sh's.
 
 readonly daemon=${CROSVISORD:?names the daemon}
 readonly socket=$work/crosvisord.sock
