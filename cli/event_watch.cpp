@@ -61,7 +61,8 @@ subscriber_actor::behavior_type watching(subscriber_actor::pointer self, const o
 watch_answer watch_once(connection& service, const event_watch_options& options) {
   one_watch with{options, std::make_shared<std::promise<watch_answer>>()};
   auto future = with.ended->get_future();
-  service.system().spawn<caf::detached>(watching, std::move(with), service.door());
+  // As vm_run.cpp says; what it writes may block, and has the system for itself.
+  service.system().spawn(watching, std::move(with), service.door());
   with.ended = nullptr;
   try {
     return future.get();

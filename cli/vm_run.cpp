@@ -76,7 +76,8 @@ private:
     };
     if (service_.where().kind == endpoint_kind::tls)
       wants.on_lost = [news] { news->lost(); };
-    auto session = service_.system().spawn<caf::detached>(run_session, std::move(wants));
+    // Not detached: what the system still holds of one would then keep this process from its end.
+    auto session = service_.system().spawn(run_session, std::move(wants));
     session_ = session;
     auto signals = signal_watch::start([this, session](int number) {
       caf::anon_send(session, signal_atom::value, std::int32_t{number});
