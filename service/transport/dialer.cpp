@@ -96,10 +96,7 @@ io::result<door_actor> meet(caf::actor_system& system, io::unique_fd connected,
   io::result<door_actor> door = io::failure{};
   caf::scoped_actor asker{system};
   auto broker = calling_broker_of(system);
-  // The connection's own deadline comes first.
-  asker
-    ->request(broker, bound + std::chrono::seconds{1}, caf::connect_atom::value, std::move(scribe),
-              std::uint16_t{1})
+  asker->request(broker, bound, caf::connect_atom::value, std::move(scribe), std::uint16_t{1})
     .receive(
       [&](caf::node_id&, caf::strong_actor_ptr& served, std::set<std::string>& handles) {
         door = as_door(system, served, std::move(handles), where);

@@ -56,8 +56,11 @@ public:
   /// Gives the node free, now that nothing of it is left here.
   void purge_state(const caf::node_id& node) override;
 
-  /// Where its clients' nodes are bound; before the first listener.
-  void know(std::shared_ptr<node_table> nodes) { nodes_ = std::move(nodes); }
+  /// Where its clients' nodes are bound, the same for all listeners; before each of them.
+  void know(std::shared_ptr<node_table> nodes) {
+    if (!nodes_)
+      nodes_ = std::move(nodes);
+  }
 
 private:
   bool serves(const caf::strong_actor_ptr& actor) const;
