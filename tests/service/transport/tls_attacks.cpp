@@ -28,6 +28,13 @@ struct fixture {
 
   fixture() { CAF_REQUIRE(good.greet(basp::own_node(251))); }
 
+  /// A quarter of the small ones, each of which begins with handshakes: CAF's tests have a bound.
+  void run_few(std::size_t quarter) {
+    auto all = small_attacks();
+    for (auto i = quarter; i < all.size(); i += 4)
+      withstands(all[i], target, server, good);
+  }
+
   void run(const std::string& name) {
     auto found = false;
     for (const auto& one : large_attacks())
@@ -59,9 +66,20 @@ struct fixture {
 
 CAF_TEST_FIXTURE_SCOPE(tls_attack_tests, fixture)
 
-CAF_TEST(a few frames that no client sends harm nobody) {
-  for (const auto& one : small_attacks())
-    withstands(one, target, server, good);
+CAF_TEST(the first quarter of what no client sends harms nobody) {
+  run_few(0);
+}
+
+CAF_TEST(the second quarter of what no client sends harms nobody) {
+  run_few(1);
+}
+
+CAF_TEST(the third quarter of what no client sends harms nobody) {
+  run_few(2);
+}
+
+CAF_TEST(the fourth quarter of what no client sends harms nobody) {
+  run_few(3);
 }
 
 CAF_TEST(payloads of gigabytes are not believed) {
