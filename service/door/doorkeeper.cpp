@@ -19,7 +19,7 @@ caf::error told(caf::error why, caf::error if_gone) {
     return why;
   if (why == caf::sec::request_timeout)
     return caf::make_error(vm_errc::timed_out, "the service does not answer in time");
-  if (why == caf::sec::request_receiver_down)
+  if (why == caf::sec::request_receiver_down || why.category() == caf::atom("exit"))
     return if_gone;
   return caf::make_error(vm_errc::io_failed, "the service failed: " + to_string(why));
 }

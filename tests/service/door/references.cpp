@@ -123,7 +123,8 @@ CAF_TEST(an attach during the stop does not undo it) {
   tell(one, detach_atom::value, cid);
   CAF_CHECK_EQUAL(presses(vmm), 1);
   CAF_CHECK_EQUAL(attach(one, cid), "done");
-  pass(options.stop_grace + timeouts.quit + timeouts.terminate);
+  for (auto rung : {options.stop_grace, timeouts.quit, timeouts.terminate})
+    pass(rung);
   CAF_CHECK_EQUAL(vmm->killed, 1);
 }
 
