@@ -16,7 +16,7 @@ sed -i "s|\"qemu\":|\"os_folder\": \"$guest/os\", \"qemu\":|" daemon.json
 start_daemon
 
 begin "the demo, as another user"
-as "$alice" run "$guest/demo.json" --vmm qemu --accel tcg --events events.json
+as "$alice" run "$guest/demo.json" --vmm qemu --accel tcg
 equal "the exit code" "$status" 0
 like "standard output" "$out" \
   'Hello from the payload: Linux [1-9]*.[0-9]*, 1 cpu, [1-9]* MiB, vda 64 MiB ro'
