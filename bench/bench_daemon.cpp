@@ -44,6 +44,7 @@ transport::tls_files client_files(const tests::temp_dir& folder) {
 } // namespace
 
 bench_daemon::bench_daemon(const std::string& qemu) : port_(free_port()) {
+  std::filesystem::create_directory(folder_ / "pki");
   run(std::string{CROSVISOR_TEST_CERTIFICATES} + " '" + folder_ / "pki" + "' >/dev/null");
   auto pki = folder_ / "pki/";
   auto config = folder_.write(

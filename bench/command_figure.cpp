@@ -36,7 +36,7 @@ public:
   }
 
   void conclude(summary& to) const override {
-    for (const auto& [part, of] : {std::pair{"p50", p50}, {"p99", p99}})
+    for (const auto& [part, of] : {std::pair{"p50", &p50}, {"p99", &p99}})
       to.add({std::string{"crosvisor list, "} + part, duration_text(of(ours_)),
               rival_ ? "virsh list " + duration_text(of(theirs_)) : "",
               rival_ ? ratio_text(of(ours_), of(theirs_)) : "", "<= " + duration_text(target),

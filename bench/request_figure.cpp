@@ -63,7 +63,7 @@ public:
 
   void conclude(summary& to) const override {
     for (const auto& [name, one] : {std::pair{"Unix socket", &by_socket_}, {"TLS", &by_tls_}})
-      for (const auto& [part, of] : {std::pair{"p50", p50}, {"p99", p99}})
+      for (const auto& [part, of] : {std::pair{"p50", &p50}, {"p99", &p99}})
         to.add({std::string{"request over "} + name + ", " + part, duration_text(of(one->took())),
                 "in the process " + duration_text(of(in_process_.took())),
                 difference_text(of(one->took()) - of(in_process_.took())), "", false});

@@ -6,6 +6,7 @@
 #include "crosvisor/io/service_signals.hpp"
 #include "crosvisor/io/systemd/inherited_sockets.hpp"
 #include "crosvisor/io/systemd/notify.hpp"
+#include "crosvisor/io/tickets/background_closer.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
 
 #include <boost/asio/post.hpp>
@@ -151,6 +152,10 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.reference_grace = config_.reference_grace;
   options.longest_stop = longest_stop(service_->options().timeouts, config_.stop_grace);
   options.vms_per_principal = config_.vms_per_principal;
+  options.close = [closer = std::make_shared<io::background_closer>()](const caller& whose,
+                                                                       io::descriptor_set files) {
+    closer->close(whose.uid, files.release());
+  };
   return options;
 }
 
