@@ -137,7 +137,7 @@ CAF_TEST(a signal without a door is heeded at the next) {
 }
 
 CAF_TEST(a VM that was created and not started is started at the next door) {
-  answers->start = [this](door_self at, vm_cid) {
+  answers->start = [](door_self at, vm_cid) {
     at->quit(caf::exit_reason::kill);
     return tests::no_answer<vm_info>(at);
   };
