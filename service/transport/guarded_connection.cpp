@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace crosvisor::transport {
@@ -15,6 +16,9 @@ namespace {
 
 /// A buffer that grew beyond this is let go once it is empty.
 constexpr std::size_t kept_buffer_bytes = 64u << 10;
+
+/// Between signs of life, however patient this side is; the other one may be less so.
+constexpr std::chrono::milliseconds longest_pause = std::chrono::seconds{2};
 
 using caf::io::receive_policy;
 using caf::io::network::operation;
@@ -38,7 +42,8 @@ bool guarded_connection::tick(clock::time_point now) {
     return false;
   }
   auto idle = in_flight_ == 0 && wr_buf().empty();
-  if ((watched && now - sent_ >= terms_.silence / 3) || (bloated_ && idle))
+  auto pause = std::min(terms_.silence / 3, longest_pause);
+  if ((watched && now - sent_ >= pause) || (bloated_ && idle))
     send_heartbeat();
   return watched || bloated_;
 }
@@ -99,19 +104,22 @@ void guarded_connection::flush() {
   }
 }
 
+bool guarded_connection::identify() {
+  auto find_out = std::exchange(terms_.identify, nullptr);
+  auto known = find_out ? find_out(*terms_.guard, terms_.slot.get()) : io::result<void>{};
+  if (!known)
+    end(known.why().what);
+  return static_cast<bool>(known);
+}
+
 bool guarded_connection::consume(caf::execution_unit* context, const void* data, std::size_t size) {
   if (detached())
     return false;
   if (ending_)
     return finish(context);
   heard_ = clock::now();
-  if (auto identify = std::exchange(terms_.identify, nullptr)) {
-    auto known = identify(*terms_.guard, terms_.slot.get());
-    if (!known) {
-      end(known.why().what);
-      return finish(context);
-    }
-  }
+  if (!identify())
+    return finish(context);
   return judge(context, {static_cast<const char*>(data), size});
 }
 

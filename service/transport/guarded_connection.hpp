@@ -32,8 +32,8 @@ struct connection_terms {
   bool writes_first = false;
   /// From now until the handshake is done.
   std::chrono::milliseconds handshake = std::chrono::seconds{5};
-  /// Signs of life are sent every third of it, and it ends when there were none for so long; zero:
-  /// neither.
+  /// Signs of life are sent every third of it, and every two seconds at least, and it ends when
+  /// there were none for so long; zero: neither.
   std::chrono::milliseconds silence = std::chrono::milliseconds{0};
   /// Of what was sent but not read.
   std::size_t unread_bytes = 8u << 20;
@@ -52,6 +52,13 @@ public:
   /// Sends and checks signs of life and deadlines.
   /// @returns whether it wants to be called again, in a moment.
   bool tick(clock::time_point now);
+
+  /// The other side lives: something came, if not yet enough to be judged.
+  void heard() noexcept { heard_ = clock::now(); }
+
+  /// Finds out who it is, where that is still to be done; for a transport that knows before the
+  /// first byte. @returns whether it may stay; else it is ended.
+  bool identify();
 
   /// Ends it. The broker hears of it by the loop's next event.
   void end(const std::string& why);

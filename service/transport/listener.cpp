@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -91,6 +92,16 @@ void listener_terms::complain(const std::string& why) {
     log::warn("transport: {} ({} more were not logged)", why, more);
   else
     log::warn("transport: {}", why);
+}
+
+io::result<void> expect_family(int socket, std::initializer_list<int> families) {
+  int family = AF_UNSPEC;
+  socklen_t size = sizeof(family);
+  if (::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0)
+    return io::last_failure("listening socket");
+  if (std::find(families.begin(), families.end(), family) == families.end())
+    return io::failure{0, "listening socket: of another family than this transport's"};
+  return {};
 }
 
 io::result<void> serve(caf::actor_system& system, const door_actor& door, io::unique_fd listening,

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -52,6 +53,10 @@ private:
   std::chrono::steady_clock::time_point logged_;
   std::size_t unlogged_ = 0;
 };
+
+/// Whether a socket is of one of these families, so that nobody serves a kind of peers whose
+/// identity it can't find out.
+io::result<void> expect_family(int socket, std::initializer_list<int> families);
 
 /// Makes a connection of a socket that was accepted; null: turned away.
 using connection_factory = std::function<caf::intrusive_ptr<guarded_connection>(

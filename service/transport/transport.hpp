@@ -33,8 +33,8 @@ struct peer_limits {
   std::size_t connections = 1024;
   /// From a connection until its handshake is done.
   std::chrono::milliseconds handshake = std::chrono::seconds{5};
-  /// A peer on another host that was not heard of for so long is lost. It is sent a heartbeat, and
-  /// has to send them, every third of it.
+  /// A peer on another host that was not heard of for so long is lost: 3 s or more, since each side
+  /// sends a sign of life every third of it, and every two seconds at least.
   std::chrono::milliseconds silence = std::chrono::seconds{6};
 };
 
@@ -64,8 +64,10 @@ io::result<void> listen_unix(caf::actor_system& system, const door_actor& door,
                              io::unique_fd listening, const std::shared_ptr<peers>& known,
                              listen_options options);
 
-/// The same on a listening TCP socket, with TLS. `identity` is asked for with each connection, so
-/// that a renewed certificate is used from then on.
+/// The same on a listening TCP socket, with TLS, and for those who have a certificate of its CA.
+/// `identity` is asked for with each connection, so that a renewed certificate is used from then
+/// on; null refuses. There is no way to serve other hosts without TLS: listen_unix() takes no other
+/// socket than its own kind, and this one nobody without a certificate.
 io::result<void> listen_tls(caf::actor_system& system, const door_actor& door,
                             io::unique_fd listening, const std::shared_ptr<peers>& known,
                             std::function<std::shared_ptr<const tls_identity>()> identity,
@@ -81,6 +83,7 @@ io::result<door_actor> connect_unix(caf::actor_system& system, const std::string
                                     std::chrono::milliseconds bound);
 
 /// The same over TLS. The daemon's certificate must be for `host`, which is a name or an address.
+/// Looking up a name may take longer than `bound`, where that is not done by DNS.
 io::result<door_actor> connect_tls(caf::actor_system& system, const std::string& host,
                                    std::uint16_t port,
                                    const std::shared_ptr<const tls_identity>& identity,

@@ -112,6 +112,8 @@ io::result<io::unique_fd> dial(const std::string& path, std::chrono::millisecond
 io::result<void> listen_unix(caf::actor_system& system, const door_actor& door,
                              io::unique_fd listening, const std::shared_ptr<peers>& known,
                              listen_options options) {
+  if (auto kind = expect_family(listening.get(), {AF_UNIX}); !kind)
+    return kind;
   auto terms = std::make_shared<listener_terms>(system, door, *known, std::move(options));
   std::weak_ptr<listener_terms> weak = terms;
   auto complain = [weak](const std::string& why) {

@@ -109,7 +109,7 @@ bool raw_peer::ends() {
 
 bool raw_peer::served() {
   constexpr auto asked = basp::unasked | 0xabc;
-  if (!send(basp::message(door_, basp::list_content(), asked, 4711)))
+  if (!send(basp::message(door_, basp::list_content(), asked, 4711000)))
     return false;
   while (auto answer = receive())
     if (answer->header.operation == transport::basp_operation::direct_message
