@@ -74,7 +74,7 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
                      options_.privileged_ports,
                      options_.images});
   vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock)});
-  log::info("registry created vm {} \"{}\"", cid, info.name);
+  log::info({cid, info.name}, "registry created vm {} \"{}\"", cid, info.name);
   return {caf::actor_cast<vm_actor>(supervisor), std::move(info)};
 }
 

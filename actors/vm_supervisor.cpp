@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/actors/vm_supervisor.hpp"
 
-#include "crosvisor/io/logging.hpp"
-
 #include <caf/send.hpp>
 
 #include <utility>
@@ -57,8 +55,8 @@ bool vm_supervisor_state::apply(vm_input input) {
   if (action == vm_action::reject)
     return false;
   if (next != phase_) {
-    log::debug("vm {} goes from {} to {} on {}", info_.cid, to_string(phase_), to_string(next),
-               to_string(input));
+    log::debug(about(), "vm {} goes from {} to {} on {}", info_.cid, to_string(phase_),
+               to_string(next), to_string(input));
     phase_ = next;
     // A timer of the phase that was left must not count in this one.
     ++step_;
@@ -118,7 +116,7 @@ void vm_supervisor_state::launch() {
 
 void vm_supervisor_state::up(std::int32_t pid) {
   info_.vmm_pid = pid;
-  log::info("vm {} runs in vmm pid {}", info_.cid, pid);
+  log::info(about(), "vm {} runs in vmm pid {}", info_.cid, pid);
   apply(vm_input::up);
 }
 
@@ -180,7 +178,7 @@ void vm_supervisor_state::ask_to_quit() {
 }
 
 void vm_supervisor_state::fault(std::string what) {
-  log::info("vm {} can't go on: {}", info_.cid, what);
+  log::info(about(), "vm {} can't go on: {}", info_.cid, what);
   if (cause_ == end_cause::none && is_ending_open()) {
     cause_ = end_cause::fault;
     fault_ = std::move(what);
@@ -196,7 +194,7 @@ void vm_supervisor_state::expired(std::uint64_t step) {
   if (phase_ == vm_phase::building)
     launch_error_ = caf::make_error(vm_errc::timed_out, "the VM's images were not made in time");
   if (phase_ == vm_phase::finishing)
-    log::warn("vm {} is dead, and what its guest sent last is not read yet", info_.cid);
+    log::warn(about(), "vm {} is dead, and what its guest sent last is not read yet", info_.cid);
   apply(vm_input::expired);
 }
 
@@ -239,7 +237,8 @@ void vm_supervisor_state::bury() {
   info_.reason = info_.exit.reason;
   info_.suspended = false;
   info_.vmm_pid = 0;
-  log::info("vm {} died: {} ({})", info_.cid, to_string(info_.reason), to_string(info_.exit));
+  log::info(about(), "vm {} died: {} ({})", info_.cid, to_string(info_.reason),
+            to_string(info_.exit));
   set_state(vm_state::dead, info_.exit.detail);
   answer_the_waiting();
   self_->delayed_send(self_, timeouts_.forget, expired_atom::value, ++step_);

@@ -10,6 +10,7 @@
 #include "crosvisor/actors/pending_answers.hpp"
 #include "crosvisor/actors/vm_lifecycle.hpp"
 #include "crosvisor/actors/vm_supervisor_options.hpp"
+#include "crosvisor/io/logging.hpp"
 #include "crosvisor/messages/interfaces.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -103,6 +104,7 @@ private:
   void set_state(vm_state state, std::string detail = {});
   void tell(vm_event_kind kind, std::string detail = {});
   caf::error not_now(const char* what) const;
+  log::about_vm about() const noexcept { return {info_.cid, info_.name}; }
 
   pointer self_;
   std::shared_ptr<io::vmm_launcher> launcher_;

@@ -2,8 +2,6 @@
 // How a supervisor has its VM's images made before there is a VMM.
 #include "crosvisor/actors/vm_supervisor.hpp"
 
-#include "crosvisor/io/logging.hpp"
-
 #include <algorithm>
 #include <utility>
 
@@ -28,7 +26,7 @@ void vm_supervisor_state::build() {
   if (!images_)
     return build_failed(
       caf::make_error(vm_errc::unsupported, "this service makes no images for VMs"));
-  log::debug("vm {} has its images made", info_.cid);
+  log::debug(about(), "vm {} has its images made", info_.cid);
   io::image_job job{io::vm_images{request_.config, request_.choice, request_.files}};
   build_ = job.control;
   auto bound = timeouts_.build + timeouts_.cancel;

@@ -3,8 +3,6 @@
 // output.
 #include "crosvisor/actors/vm_supervisor.hpp"
 
-#include "crosvisor/io/logging.hpp"
-
 #include <utility>
 
 namespace crosvisor::actors {
@@ -33,8 +31,8 @@ void vm_supervisor_state::take_connection(std::uint32_t port, vsock_socket socke
     streams_->take_output(std::move(socket));
     return output_connected();
   }
-  log::debug("vm {} is {} and has its connection to port {} closed", info_.cid, to_string(phase_),
-             port);
+  log::debug(about(), "vm {} is {} and has its connection to port {} closed", info_.cid,
+             to_string(phase_), port);
 }
 
 void vm_supervisor_state::output_connected() {
@@ -58,7 +56,7 @@ void vm_supervisor_state::take_status(payload_status line) {
   auto step = payload_.take(line);
   if (!step.in_order) {
     if (++ignored_lines_ <= max_logged_lines)
-      log::info("vm {} says \"{}\" out of order, which is ignored", info_.cid,
+      log::info(about(), "vm {} says \"{}\" out of order, which is ignored", info_.cid,
                 to_string(line.kind));
     return;
   }
@@ -68,7 +66,8 @@ void vm_supervisor_state::take_status(payload_status line) {
 
 void vm_supervisor_state::take_bad_status(const std::string& what) {
   if (++ignored_lines_ <= max_logged_lines)
-    log::info("vm {} speaks no status protocol and had its channel closed: {}", info_.cid, what);
+    log::info(about(), "vm {} speaks no status protocol and had its channel closed: {}", info_.cid,
+              what);
 }
 
 void vm_supervisor_state::tell(const std::vector<payload_news>& news, const std::string& words) {
@@ -113,7 +112,7 @@ void vm_supervisor_state::hung(std::uint64_t stretch) {
   auto waits = hang_watch_.left(self_->clock().now()).has_value();
   if (!waits || stretch != hang_watch_.stretch() || phase_ != vm_phase::running)
     return;
-  log::info("vm {} hangs: {}", info_.cid, hang_watch_.what());
+  log::info(about(), "vm {} hangs: {}", info_.cid, hang_watch_.what());
   cause_ = end_cause::hung;
   fault_ = hang_watch_.what();
   apply(vm_input::hung);

@@ -88,6 +88,12 @@ const std::vector<figure_entry>& all_figures() {
     {"composite", "putting a disk together from partitions, one and 64 at once",
      make_composite_figure},
     {"disk", "a guest reading such a disk, against a raw image", make_disk_figure},
+    {"request", "a request over the daemon's socket and TLS, against one in the process",
+     make_request_figure},
+    {"command", "`crosvisor list` as a whole process, and the daemon's memory, against libvirt",
+     make_command_figure},
+    {"create", "a guest that runs, by the daemon, against QEMU alone and virsh",
+     make_create_figure},
   };
   return all;
 }

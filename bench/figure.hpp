@@ -63,5 +63,8 @@ std::unique_ptr<figure> make_vsock_figure(summary& to);
 std::unique_ptr<figure> make_digest_figure(summary& to);
 std::unique_ptr<figure> make_composite_figure(summary& to);
 std::unique_ptr<figure> make_disk_figure(summary& to);
+std::unique_ptr<figure> make_request_figure(summary& to);
+std::unique_ptr<figure> make_command_figure(summary& to);
+std::unique_ptr<figure> make_create_figure(summary& to);
 
 } // namespace crosvisor::bench

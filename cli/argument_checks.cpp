@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/argument_checks.hpp"
 
+#include "crosvisor/cli/vm_word.hpp"
 #include "crosvisor/messages/vm_config.hpp"
+#include "crosvisor/service/endpoint.hpp"
 
 #include <charconv>
 #include <cmath>
@@ -19,6 +21,29 @@ std::optional<std::uint64_t> unit_bytes(std::string_view unit) {
     if (unit == letter)
       return std::uint64_t{1} << shift;
   return std::nullopt;
+}
+
+/// Without needless digits.
+std::string in_seconds(std::chrono::milliseconds time) {
+  auto whole = std::to_string(time.count() / 1000);
+  auto rest = std::to_string(1000 + time.count() % 1000).substr(1);
+  return rest == "000" ? whole : whole + '.' + rest;
+}
+
+std::string read_size(const std::string& text, std::uint64_t lowest, std::uint64_t highest,
+                      std::uint64_t& target) {
+  std::uint64_t number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  auto unit = unit_bytes({end, static_cast<std::size_t>(text.data() + text.size() - end)});
+  if (error == std::errc::invalid_argument || !unit)
+    return io::in_quotes(text)
+           + " is no size; allowed are bytes, as 4096, or a number with K, M, "
+             "G or T, as 10M";
+  if (error != std::errc{} || number < lowest || number > highest / *unit)
+    return io::printable(text) + " is out of range; allowed is " + std::to_string(lowest) + " to "
+           + std::to_string(highest) + " bytes";
+  target = number * *unit;
+  return "";
 }
 
 } // namespace
@@ -44,33 +69,48 @@ text_check whole_number(std::uint32_t low, std::uint32_t high,
   };
 }
 
-text_check seconds(std::optional<std::chrono::milliseconds>& target) {
-  return [&target](const std::string& text) -> std::string {
-    constexpr double longest = 365.0 * 24 * 3600;
+text_check seconds(std::chrono::milliseconds least, std::chrono::milliseconds most,
+                   std::optional<std::chrono::milliseconds>& target) {
+  return [=, &target](const std::string& text) -> std::string {
     double value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || !(value >= 0.001)
-        || value > longest)
-      return io::in_quotes(text) + " is no time; allowed is 0.001 to 31536000 seconds";
+    if (error != std::errc{} || end != text.data() + text.size()
+        || !(value * 1000 >= static_cast<double>(least.count()))
+        || value * 1000 > static_cast<double>(most.count()))
+      return io::in_quotes(text) + " is no time; allowed is " + in_seconds(least) + " to "
+             + in_seconds(most) + " seconds";
     target = std::chrono::milliseconds{std::llround(value * 1000)};
     return "";
   };
 }
 
 text_check byte_size(std::uint64_t highest, std::uint64_t& target) {
-  return [highest, &target](const std::string& text) -> std::string {
-    std::uint64_t number = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    auto unit = unit_bytes({end, static_cast<std::size_t>(text.data() + text.size() - end)});
-    auto is_number = error != std::errc::invalid_argument && unit;
-    if (!is_number)
-      return io::in_quotes(text)
-             + " is no size; allowed are bytes, as 4096, or a number with K, M, "
-               "G or T, as 10M";
-    if (error != std::errc{} || number == 0 || number > highest / *unit)
-      return io::printable(text) + " is out of range; allowed is 1 to " + std::to_string(highest)
-             + " bytes";
-    target = number * *unit;
+  return
+    [highest, &target](const std::string& text) { return read_size(text, 1, highest, target); };
+}
+
+text_check byte_size_or_none(std::uint64_t highest, std::optional<std::uint64_t>& target) {
+  return [highest, &target](const std::string& text) {
+    target.emplace();
+    return read_size(text, 0, highest, *target);
+  };
+}
+
+text_check vm_word(std::string& target) {
+  return [&target](const std::string& text) -> std::string {
+    if (!parse_cid(text) && !valid_vm_name(text))
+      return io::in_quotes(text) + " is neither a CID nor a name";
+    target = text;
+    return "";
+  };
+}
+
+text_check endpoint_word(std::string& target) {
+  return [&target](const std::string& text) -> std::string {
+    auto where = parse_endpoint(text);
+    if (!where)
+      return where.why().what;
+    target = text;
     return "";
   };
 }

@@ -26,11 +26,21 @@ CLI::Option* add_checked(CLI::App& app, const char* name, const char* value, con
 text_check whole_number(std::uint32_t low, std::uint32_t high,
                         std::optional<std::uint32_t>& target);
 
-/// A time in seconds, as `2.5`.
-text_check seconds(std::optional<std::chrono::milliseconds>& target);
+/// A time in seconds, as `2.5`; at least `least`, at most `most`.
+text_check seconds(std::chrono::milliseconds least, std::chrono::milliseconds most,
+                   std::optional<std::chrono::milliseconds>& target);
 
 /// A size in bytes, as `4096`, `64K`, `10M`, `2G` or `1T`; powers of 1024.
 text_check byte_size(std::uint64_t highest, std::uint64_t& target);
+
+/// The same, and 0.
+text_check byte_size_or_none(std::uint64_t highest, std::optional<std::uint64_t>& target);
+
+/// A CID or a name.
+text_check vm_word(std::string& target);
+
+/// Where a service is.
+text_check endpoint_word(std::string& target);
 
 text_check vm_name_into(std::optional<std::string>& target);
 

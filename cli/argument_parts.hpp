@@ -7,17 +7,36 @@
 
 #include <CLI/CLI.hpp>
 
+#include <initializer_list>
 #include <optional>
 
 namespace crosvisor::cli {
 
-void add_run(CLI::App& app, run_arguments& target);
-void add_run_app(CLI::App& app, run_app_arguments& target);
-void add_create_partition(CLI::App& app, create_partition_arguments& target);
-void add_create_idsig(CLI::App& app, create_idsig_arguments& target);
-void add_create_composite(CLI::App& app, create_composite_arguments& target);
-void add_inspect(CLI::App& app, inspect_arguments& target);
-void add_output_format(CLI::App& app, output_format& target);
+void add_arguments(CLI::App& app, run_arguments& target);
+void add_arguments(CLI::App& app, run_app_arguments& target);
+void add_arguments(CLI::App& app, create_partition_arguments& target);
+void add_arguments(CLI::App& app, create_idsig_arguments& target);
+void add_arguments(CLI::App& app, create_composite_arguments& target);
+void add_arguments(CLI::App& app, inspect_arguments& target);
+void add_arguments(CLI::App& app, info_arguments& target);
+/// `command` is `logs`, or `console`, which has no choice of the log.
+void add_logs(CLI::App& app, logs_arguments& target, const char* command);
+void add_arguments(CLI::App& app, verb_arguments& target);
+void add_arguments(CLI::App& app, stop_arguments& target);
+void add_arguments(CLI::App& app, list_arguments& target);
+void add_arguments(CLI::App& app, watch_arguments& target);
+void add_arguments(CLI::App& app, port_arguments& target);
+void add_arguments(CLI::App& app, balloon_arguments& target);
+void add_arguments(CLI::App& app, pass_arguments& target);
+void add_arguments(CLI::App& app, take_arguments& target);
+
+/// --connect, and what TLS needs.
+void add_connect(CLI::App& app, connect_arguments& target);
+
+/// --output, for a command that knows these formats.
+void add_output_format(CLI::App& app, output_format& target,
+                       std::initializer_list<output_format> known = {
+                         output_format::table, output_format::json, output_format::jsonl});
 
 /// What no single option can tell is wrong; nothing when all is well.
 std::optional<usage_error> find_conflict(const run_options& options);

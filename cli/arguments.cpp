@@ -8,6 +8,9 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <type_traits>
 #include <utility>
 
 namespace crosvisor::cli {
@@ -15,6 +18,12 @@ namespace crosvisor::cli {
 namespace {
 
 constexpr const char* program_footer = R"(
+Each command has a --help with an example.
+
+CROSVISOR_CONNECT says where the service is, as --connect does: unix:PATH, tls://HOST[:PORT]
+or embedded:. Without them it is the user's daemon, else the host's, where there is one; else
+`run`, `run-app` and `create-*` do their work in this process. CROSVISOR_CERTIFICATE,
+CROSVISOR_KEY and CROSVISOR_CA name the files for tls.
 CROSVISOR_CROSVM, CROSVISOR_QEMU and CROSVISOR_VSOCK name programs by absolute path,
 CROSVISOR_NBDKIT_PLUGIN nbdkit's plugin for disks of partitions, CROSVISOR_OS_DIR the
 folder of the operating systems for apps.
@@ -22,7 +31,10 @@ CROSVISOR_RUNTIME_DIR and CROSVISOR_STATE_DIR say where files go; without them t
 /run/crosvisor and /var/lib/crosvisor for root, $XDG_RUNTIME_DIR/crosvisor and
 $XDG_STATE_HOME/crosvisor or ~/.local/state/crosvisor for others.
 CROSVISOR_LOG=debug|info|warn|error says what is logged; warn without it.
-NO_COLOR turns colours off.)";
+NO_COLOR turns colours off.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 not found; 4 denied; 5 timed
+out; 6 conflict. `run` and `run-app` have more.)";
 
 /// The program's options, and the commands that they are read into.
 class parser {
@@ -33,17 +45,14 @@ public:
     app_.set_help_flag("-h,--help", "Show this and end");
     app_.require_subcommand(1);
     app_.footer(program_footer);
-    add_run(command("run", "Run a VM and stay until it has ended"), run_);
-    add_run_app(command("run-app", "Run an app's payload in a VM and stay until it has ended"),
-                run_app_);
-    add_create_partition(command("create-partition", "Make a new writable partition"), partition_);
-    add_create_idsig(command("create-idsig", "Write the digest of an APK, or bring it up to date"),
-                     idsig_);
-    add_create_composite(command("create-composite", "Put a disk together from partitions"),
-                         composite_);
-    add_inspect(command("inspect", "Say what an image is, and whether it is sound"), inspect_);
-    add_output_format(command("info", "Show what this host can do, and why not"), info_.output);
-    add_logs(command("logs", "Show what a VM wrote, also after its end"));
+    add("run", "Run a VM and stay until it has ended", run_);
+    add("run-app", "Run an app's payload in a VM and stay until it has ended", run_app_);
+    add_vm_commands();
+    add("create-partition", "Make a new writable partition", partition_);
+    add("create-idsig", "Write the digest of an APK, or bring it up to date", idsig_);
+    add("create-composite", "Put a disk together from partitions", composite_);
+    add("inspect", "Say what an image is, and whether it is sound", inspect_);
+    add("info", "Show what there is to know of a VM, or what this host can do", info_);
   }
 
   command_line parse(std::vector<std::string> arguments) {
@@ -57,47 +66,51 @@ public:
     } catch (const CLI::Error& error) {
       return usage_error{sentence_of(error)};
     }
-    return chosen();
+    return chosen_.at(selected().get_name())();
   }
 
 private:
-  CLI::App& command(const char* name, const char* what) { return *app_.add_subcommand(name, what); }
+  void add_vm_commands() {
+    add("list", "Show the VMs", list_);
+    add_verb(vm_verb::start, "start", "Start a VM that was only created");
+    add("stop", "Stop a VM, and wait until it is dead", stop_);
+    add_verb(vm_verb::suspend, "suspend", "Halt a VM's processors");
+    add_verb(vm_verb::resume, "resume", "Let them go on");
+    add("balloon", "Show or set how much memory is taken from a guest", balloon_);
+    add("watch", "Show what happens to VMs, as it happens", watch_);
+    add_logs(command("console", "Show what a VM wrote to its console", console_), console_,
+             "console");
+    add_logs(command("logs", "Show what a VM wrote, also after its end", logs_), logs_, "logs");
+    add("connect", "Connect standard input and output to a guest's port", port_);
+    add_verb(vm_verb::hold, "hold", "Keep a VM though nobody uses it");
+    add_verb(vm_verb::drop, "drop", "Let go of a VM that is held");
+    add("pass", "Print a word with which somebody else may use a VM", pass_);
+    add("take", "Use a VM that somebody passed", take_);
+  }
 
-  void add_logs(CLI::App& app) {
-    app.add_option("VM", logs_.vm, "The VM's CID or name")->required()->type_name("CID|NAME");
-    app.add_flag("-f,--follow", logs_.follow, "Stay, and show what comes");
-    auto* log = app.add_flag_callback(
-      "--log", [this] { logs_.log = "log"; }, "The guest's log port instead of its console");
-    app
-      .add_flag_callback(
-        "--vmm", [this] { logs_.log = "vmm"; }, "The VMM's own words instead of the console")
-      ->excludes(log);
+  template <class Arguments>
+  CLI::App& command(const char* name, const char* what, const Arguments& target) {
+    chosen_[name] = [&target] { return checked(target); };
+    return *app_.add_subcommand(name, what);
+  }
+
+  template <class Arguments>
+  void add(const char* name, const char* what, Arguments& target) {
+    add_arguments(command(name, what, target), target);
+  }
+
+  void add_verb(vm_verb verb, const char* name, const char* what) {
+    verbs_[verb].verb = verb;
+    add(name, what, verbs_[verb]);
   }
 
   template <class Arguments>
   static command_line checked(const Arguments& arguments) {
-    if (auto conflict = find_conflict(arguments))
-      return *conflict;
+    if constexpr (std::is_base_of_v<run_options, Arguments>) {
+      if (auto conflict = find_conflict(arguments))
+        return *conflict;
+    }
     return arguments;
-  }
-
-  command_line chosen() const {
-    auto name = selected().get_name();
-    if (name == "run")
-      return checked(run_);
-    if (name == "run-app")
-      return checked(run_app_);
-    if (name == "create-partition")
-      return partition_;
-    if (name == "create-idsig")
-      return idsig_;
-    if (name == "create-composite")
-      return composite_;
-    if (name == "inspect")
-      return inspect_;
-    if (name == "info")
-      return info_;
-    return logs_;
   }
 
   const CLI::App& selected() const {
@@ -140,12 +153,23 @@ private:
 
   run_arguments run_;
   run_app_arguments run_app_;
+  std::map<vm_verb, verb_arguments> verbs_;
+  stop_arguments stop_;
+  list_arguments list_;
+  watch_arguments watch_;
+  port_arguments port_;
+  balloon_arguments balloon_;
+  pass_arguments pass_;
+  take_arguments take_;
+  logs_arguments console_;
+  logs_arguments logs_;
   create_partition_arguments partition_;
   create_idsig_arguments idsig_;
   create_composite_arguments composite_;
   inspect_arguments inspect_;
   info_arguments info_;
-  logs_arguments logs_;
+  /// What was read for each command, by its name.
+  std::map<std::string, std::function<command_line()>> chosen_;
   CLI::App app_{"Runs virtual machines on Linux hosts, each watched by an actor.", "crosvisor"};
 };
 

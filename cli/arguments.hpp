@@ -2,6 +2,7 @@
 // The command line: what was typed, as values.
 #pragma once
 
+#include "crosvisor/messages/door_messages.hpp"
 #include "crosvisor/messages/image_spec.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 
@@ -13,6 +14,14 @@
 #include <vector>
 
 namespace crosvisor::cli {
+
+/// Where the service is; what is empty is the environment's.
+struct connect_arguments {
+  std::string where;
+  std::string certificate;
+  std::string key;
+  std::string ca;
+};
 
 /// What `crosvisor run` and `crosvisor run-app` have in common; each value that was given replaces
 /// the configuration's.
@@ -32,6 +41,11 @@ struct run_options {
   std::string payload_output;
   /// None: the VM may run for as long as it likes.
   std::optional<std::chrono::milliseconds> timeout;
+  /// The VM is held, and the command does not wait for its end.
+  bool detach = false;
+  /// It is not even started.
+  bool no_start = false;
+  connect_arguments connect;
 
   /// Where the payload's output goes: what was given, else standard output, unless the events have
   /// that for themselves; then nowhere.
@@ -68,6 +82,7 @@ struct run_app_arguments : run_options {
 struct create_partition_arguments {
   std::string path;
   partition_spec spec;
+  connect_arguments connect;
 };
 
 /// `crosvisor create-idsig`.
@@ -75,6 +90,7 @@ struct create_idsig_arguments {
   std::string apk;
   std::string idsig;
   bool allow_unsigned = false;
+  connect_arguments connect;
 };
 
 /// `crosvisor create-composite`.
@@ -83,11 +99,13 @@ struct create_composite_arguments {
   std::vector<std::string> partitions; ///< As typed; see io/disk/composite_files.hpp.
 };
 
-/// How data is printed.
-enum class output_format : std::uint8_t { table, json };
+/// How data is printed; `jsonl` is one JSON object a line.
+enum class output_format : std::uint8_t { table, json, jsonl };
 
 /// `crosvisor info`.
 struct info_arguments {
+  std::string vm; ///< A CID or a name; empty: the host.
+  connect_arguments connect;
   output_format output = output_format::table;
 };
 
@@ -98,12 +116,72 @@ struct inspect_arguments {
   output_format output = output_format::table;
 };
 
-/// `crosvisor logs`.
+/// `crosvisor logs` and `crosvisor console`.
 struct logs_arguments {
   std::string vm; ///< A CID or a name.
   bool follow = false;
-  /// The kept log's name.
-  std::string log = "console";
+  log_kind log = log_kind::console;
+  connect_arguments connect;
+};
+
+/// The commands that ask one thing of one VM.
+enum class vm_verb : std::uint8_t { start, suspend, resume, hold, drop };
+
+struct verb_arguments {
+  vm_verb verb = vm_verb::start;
+  std::string vm; ///< A CID or a name, as in all that follow.
+  connect_arguments connect;
+};
+
+/// `crosvisor stop`.
+struct stop_arguments {
+  std::string vm;
+  /// How long the guest may take to heed its power button; none: default_grace.
+  std::optional<std::chrono::milliseconds> timeout;
+  bool force = false;
+  connect_arguments connect;
+};
+
+/// `crosvisor list`.
+struct list_arguments {
+  output_format output = output_format::table;
+  connect_arguments connect;
+};
+
+/// `crosvisor watch`.
+struct watch_arguments {
+  std::string vm; ///< Empty: all.
+  bool history = false;
+  output_format output = output_format::table; ///< `table` or `jsonl`.
+  connect_arguments connect;
+};
+
+/// `crosvisor connect`.
+struct port_arguments {
+  std::string vm;
+  std::optional<std::uint32_t> port; ///< Always given.
+  std::optional<std::chrono::milliseconds> timeout;
+  connect_arguments connect;
+};
+
+/// `crosvisor balloon`.
+struct balloon_arguments {
+  std::string vm;
+  std::optional<std::uint64_t> size_bytes; ///< None: it is shown.
+  output_format output = output_format::table;
+  connect_arguments connect;
+};
+
+/// `crosvisor pass`.
+struct pass_arguments {
+  std::string vm;
+  connect_arguments connect;
+};
+
+/// `crosvisor take`.
+struct take_arguments {
+  ticket word;
+  connect_arguments connect;
 };
 
 /// A text that was asked for: help or the version.
@@ -119,7 +197,8 @@ struct usage_error {
 using command_line =
   std::variant<run_arguments, run_app_arguments, create_partition_arguments, create_idsig_arguments,
                create_composite_arguments, inspect_arguments, info_arguments, logs_arguments,
-               text_answer, usage_error>;
+               verb_arguments, stop_arguments, list_arguments, watch_arguments, port_arguments,
+               balloon_arguments, pass_arguments, take_arguments, text_answer, usage_error>;
 
 /// Reads the arguments that follow the program's name. Opens nothing.
 command_line parse_arguments(const std::vector<std::string>& arguments);

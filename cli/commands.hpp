@@ -23,11 +23,26 @@ int create_composite(const create_composite_arguments& arguments);
 /// Shows what a file is, and what is wrong with it.
 int inspect(const inspect_arguments& arguments);
 
-/// Shows what this host can do. Makes and changes nothing.
+/// Shows what this host can do, or what there is to know of a VM. Makes and changes nothing.
 int info(const info_arguments& arguments);
 
 /// Shows a VM's kept log.
 int logs(const logs_arguments& arguments);
+
+/// Each asks a daemon one thing, and prints what it answers.
+int do_verb(const verb_arguments& arguments);
+int stop(const stop_arguments& arguments);
+int list(const list_arguments& arguments);
+int vm_info_of(const info_arguments& arguments);
+int balloon(const balloon_arguments& arguments);
+int pass(const pass_arguments& arguments);
+int take(const take_arguments& arguments);
+
+/// Shows events until there are no more.
+int watch(const watch_arguments& arguments);
+
+/// Connects standard input and output with a guest's port.
+int connect(const port_arguments& arguments);
 
 /// The whole program; `arguments` follow its name.
 int run_program(const std::vector<std::string>& arguments);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands that make one image: no VM, and therefore no service, only its image builders.
+// The commands that make one image: no VM, and therefore no service, only its image builders,
+// unless a service was named.
 #include "crosvisor/actors/image_builder_pool.hpp"
 #include "crosvisor/cli/commands.hpp"
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/image_requests.hpp"
+#include "crosvisor/cli/open_connection.hpp"
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/cli/signal_watch.hpp"
 #include "crosvisor/io/config/printable.hpp"
@@ -52,27 +54,53 @@ private:
   image_builder_pool_actor pool_;
 };
 
+/// Has the builders of the service that was named make something, or else those of this process.
+template <class Make>
+outcome<int> try_make(const connect_arguments& connect, const Make& make) {
+  auto named = !connect.where.empty() || process_environment()("CROSVISOR_CONNECT");
+  auto where = named ? choose_endpoint(connect, own_surroundings(), without_daemon::embed)
+                     : outcome<endpoint>{endpoint{}};
+  if (const auto* end = std::get_if<early_end>(&where))
+    return *end;
+  if (std::get<endpoint>(where).kind == endpoint_kind::embedded) {
+    image_builders builders;
+    return make(builders.requests());
+  }
+  auto opened = open_connection(connect, without_daemon::embed);
+  if (const auto* end = std::get_if<early_end>(&opened))
+    return *end;
+  return make(image_requests{*std::get<0>(opened)});
+}
+
+template <class Make>
+int make_image(const connect_arguments& connect, const Make& make) {
+  block_ending_signals();
+  auto made = try_make(connect, make);
+  if (const auto* end = std::get_if<early_end>(&made))
+    return complain(end->exit_code, end->what);
+  return std::get<int>(made);
+}
+
 } // namespace
 
 int create_partition(const create_partition_arguments& arguments) {
-  block_ending_signals();
-  image_builders builders;
-  auto made = builders.requests().make_partition(arguments.path, arguments.spec);
-  if (const auto* end = std::get_if<early_end>(&made))
-    return complain(end->exit_code, end->what);
-  return done;
+  return make_image(arguments.connect, [&](image_requests images) -> outcome<int> {
+    auto made = images.make_partition(arguments.path, arguments.spec);
+    if (const auto* end = std::get_if<early_end>(&made))
+      return *end;
+    return done;
+  });
 }
 
 int create_idsig(const create_idsig_arguments& arguments) {
-  block_ending_signals();
-  image_builders builders;
-  auto made =
-    builders.requests().update_idsig(arguments.apk, arguments.idsig, arguments.allow_unsigned);
-  if (const auto* end = std::get_if<early_end>(&made))
-    return complain(end->exit_code, end->what);
-  if (std::get<idsig_info>(made).was_current)
-    say("crosvisor: " + io::printable(arguments.idsig, 4096) + ": is up to date\n");
-  return done;
+  return make_image(arguments.connect, [&](image_requests images) -> outcome<int> {
+    auto made = images.update_idsig(arguments.apk, arguments.idsig, arguments.allow_unsigned);
+    if (const auto* end = std::get_if<early_end>(&made))
+      return *end;
+    if (std::get<idsig_info>(made).was_current)
+      say("crosvisor: " + io::printable(arguments.idsig, 4096) + ": is up to date\n");
+    return done;
+  });
 }
 
 int create_composite(const create_composite_arguments& arguments) {

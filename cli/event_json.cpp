@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/event_json.hpp"
 
-#include <nlohmann/json.hpp>
+#include "crosvisor/cli/json_parts.hpp"
 
 #include <array>
 #include <cstdio>
@@ -12,16 +12,6 @@ namespace crosvisor::cli {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-json exit_json(const vmm_exit& exit) {
-  switch (exit.kind) {
-    case exit_kind::none: break;
-    case exit_kind::code: return {{"code", exit.value}};
-    case exit_kind::signal: return {{"signal", exit.value}};
-    case exit_kind::vanished: return {{"vanished", true}};
-  }
-  return nullptr;
-}
 
 } // namespace
 

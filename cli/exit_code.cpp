@@ -72,6 +72,10 @@ int exit_code_of(const run_end& end) noexcept {
   return payload.failed ? infrastructure : done;
 }
 
+int general_exit_code(int code) noexcept {
+  return code <= conflict ? code : static_cast<int>(failed);
+}
+
 bool ended_badly(death_reason reason) noexcept {
   using enum death_reason;
   return reason != shutdown && reason != reboot && reason != killed;

@@ -52,6 +52,9 @@ struct run_end {
 /// refused; the VM's end, where that is no success; the payload failed; success.
 int exit_code_of(const run_end& end) noexcept;
 
+/// The code of a command that knows 0 to 6 alone: what `run` tells apart has failed.
+int general_exit_code(int code) noexcept;
+
 /// Whether a VM's end is one that nobody asked for, and whose cause is to be shown.
 bool ended_badly(death_reason reason) noexcept;
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/host_report.hpp"
 
+#include "crosvisor/cli/json_parts.hpp"
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/messages/payload_status.hpp"
 #include "crosvisor/messages/vm_event.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -66,7 +65,7 @@ std::string limit_lines(const host_report& report) {
          + more("cpus", range(1, max_cpus) + " a VM; the host has " + std::to_string(host.cpus))
          + more("disks", "at most " + std::to_string(max_disks) + " a VM")
          + more("params", "at most " + std::to_string(max_params_bytes) + " bytes")
-         + more("CIDs", range(report.first_cid, report.last_cid));
+         + (report.is_here ? more("CIDs", range(report.first_cid, report.last_cid)) : "");
 }
 
 json capability_json(const capability& what) {
@@ -92,12 +91,14 @@ json vmm_json(const vmm_info& vmm) {
 }
 
 json limits_json(const host_report& report) {
-  return {{"memory_mib", {{"min", min_memory_mib}, {"max", max_memory_mib}}},
-          {"cpus", {{"min", 1}, {"max", max_cpus}}},
-          {"disks", {{"max", max_disks}}},
-          {"params_bytes", {{"max", max_params_bytes}}},
-          {"name_bytes", {{"max", max_name_bytes}}},
-          {"cid", {{"min", report.first_cid}, {"max", report.last_cid}}}};
+  json limits{{"memory_mib", {{"min", min_memory_mib}, {"max", max_memory_mib}}},
+              {"cpus", {{"min", 1}, {"max", max_cpus}}},
+              {"disks", {{"max", max_disks}}},
+              {"params_bytes", {{"max", max_params_bytes}}},
+              {"name_bytes", {{"max", max_name_bytes}}}};
+  if (report.is_here)
+    limits["cid"] = {{"min", report.first_cid}, {"max", report.last_cid}};
+  return limits;
 }
 
 capability try_port(std::uint32_t port, const char* what, const host_info& host,
@@ -123,37 +124,44 @@ std::vector<vsock_port> try_vsock_ports(const host_info& host, const io::vsock_c
 
 std::string report_table(const host_report& report, const term& paint) {
   const auto& host = report.host;
-  auto text = line("KVM", host.kvm, paint) + line("vhost-vsock", host.vhost_vsock, paint)
-              + line("vsock device", host.vsock_device, paint) + port_lines(host, paint)
-              + line("disk server", host.disk_server, paint)
-              + line("protected VMs", host.protected_vms, paint);
+  auto text = report.daemon ? line("daemon", *report.daemon, paint) : std::string{};
+  text += line("KVM", host.kvm, paint) + line("vhost-vsock", host.vhost_vsock, paint)
+          + line("vsock device", host.vsock_device, paint) + port_lines(host, paint)
+          + line("disk server", host.disk_server, paint)
+          + line("protected VMs", host.protected_vms, paint);
   for (const auto& vmm : host.vmms)
     text += vmm_lines(vmm, paint);
-  return text + line("demo guest", report.demo_guest, paint)
-         + line("runtime files", report.runtime_dir, paint)
-         + line("kept files", report.state_dir, paint) + limit_lines(report);
+  if (report.is_here)
+    text += line("demo guest", report.demo_guest, paint)
+            + line("runtime files", report.runtime_dir, paint)
+            + line("kept files", report.state_dir, paint);
+  return text + limit_lines(report);
 }
 
-std::string report_json(const host_report& report) {
+std::string report_json(const host_report& report, bool indented) {
   const auto& host = report.host;
   json vmms = json::object();
   for (const auto& vmm : host.vmms)
     vmms[to_string(vmm.kind)] = vmm_json(vmm);
-  json object{{"schema", event_schema},
-              {"version", CROSVISOR_VERSION},
-              {"kvm", capability_json(host.kvm)},
-              {"vhost_vsock", capability_json(host.vhost_vsock)},
-              {"vsock_device", capability_json(host.vsock_device)},
-              {"disk_server", capability_json(host.disk_server)},
-              {"vsock_ports", ports_json(host)},
-              {"protected_vms", capability_json(host.protected_vms)},
-              {"vmms", vmms},
-              {"demo_guest", capability_json(report.demo_guest)},
-              {"host", {{"memory_mib", host.memory_mib}, {"cpus", host.cpus}}},
-              {"limits", limits_json(report)},
-              {"runtime_dir", capability_json(report.runtime_dir)},
-              {"state_dir", capability_json(report.state_dir)}};
-  return object.dump(2, ' ', false, json::error_handler_t::replace) + '\n';
+  json object{{"schema", event_schema}, {"version", CROSVISOR_VERSION}};
+  if (report.daemon)
+    object["daemon"] = capability_json(*report.daemon);
+  object.update({{"kvm", capability_json(host.kvm)},
+                 {"vhost_vsock", capability_json(host.vhost_vsock)},
+                 {"vsock_device", capability_json(host.vsock_device)},
+                 {"disk_server", capability_json(host.disk_server)},
+                 {"vsock_ports", ports_json(host)},
+                 {"protected_vms", capability_json(host.protected_vms)},
+                 {"vmms", vmms}});
+  if (report.is_here)
+    object["demo_guest"] = capability_json(report.demo_guest);
+  object["host"] = {{"memory_mib", host.memory_mib}, {"cpus", host.cpus}};
+  object["limits"] = limits_json(report);
+  if (report.is_here) {
+    object["runtime_dir"] = capability_json(report.runtime_dir);
+    object["state_dir"] = capability_json(report.state_dir);
+  }
+  return json_text(object, indented);
 }
 
 } // namespace crosvisor::cli

@@ -6,6 +6,7 @@
 #include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/messages/host_info.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,10 @@ namespace crosvisor::cli {
 
 /// All that `crosvisor info` shows.
 struct host_report {
+  /// The daemon, where it is or why it does not answer; none where there is none.
+  std::optional<capability> daemon;
+  /// It is about this host, of which more is known.
+  bool is_here = true;
   host_info host;
   /// The demo guest: its folder where it is there, else where it was looked for.
   capability demo_guest;
@@ -30,7 +35,7 @@ std::vector<vsock_port> try_vsock_ports(const host_info& host, const io::vsock_c
 /// One line for each thing: its name, yes or no, and what there is to know of it.
 std::string report_table(const host_report& report, const term& paint);
 
-/// The same for programs, with `"schema": 1`; indented, with a final line break.
-std::string report_json(const host_report& report);
+/// The same for programs, with `"schema": 1`; indented or on one line, with a final line break.
+std::string report_json(const host_report& report, bool indented = true);
 
 } // namespace crosvisor::cli

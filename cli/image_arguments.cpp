@@ -39,7 +39,7 @@ Ends with 0 for a sound file, 1 where there are problems, 2 where it can't be op
 
 } // namespace
 
-void add_create_partition(CLI::App& app, create_partition_arguments& target) {
+void add_arguments(CLI::App& app, create_partition_arguments& target) {
   app.footer(create_partition_footer);
   app.add_option("PATH", target.path, "The file to make")->required()->type_name("FILE");
   add_checked(app, "SIZE", "SIZE[K|M|G|T]", "Its size in bytes",
@@ -47,17 +47,19 @@ void add_create_partition(CLI::App& app, create_partition_arguments& target) {
     ->required();
   add_checked(app, "-t,--type", "raw|qcow2|instance|encryptedstore", "What it is to hold (raw)",
               word("raw, qcow2, instance, encryptedstore", parse_partition_type, target.spec.type));
+  add_connect(app, target.connect);
 }
 
-void add_create_idsig(CLI::App& app, create_idsig_arguments& target) {
+void add_arguments(CLI::App& app, create_idsig_arguments& target) {
   app.footer(create_idsig_footer);
   app.add_option("APK", target.apk, "The file to digest")->required()->type_name("FILE");
   app.add_option("IDSIG", target.idsig, "Where the digest goes")->required()->type_name("FILE");
   app.add_flag("--allow-unsigned", target.allow_unsigned,
                "Digest a file without a signature of scheme v3, too");
+  add_connect(app, target.connect);
 }
 
-void add_create_composite(CLI::App& app, create_composite_arguments& target) {
+void add_arguments(CLI::App& app, create_composite_arguments& target) {
   app.footer(create_composite_footer);
   app.add_option("OUT", target.path, "The disk to make")->required()->type_name("FILE");
   app.add_option("PARTITION", target.partitions, "The partitions, in their order")
@@ -65,21 +67,11 @@ void add_create_composite(CLI::App& app, create_composite_arguments& target) {
     ->type_name("LABEL:FILE[:writable][:GUID]");
 }
 
-void add_inspect(CLI::App& app, inspect_arguments& target) {
+void add_arguments(CLI::App& app, inspect_arguments& target) {
   app.footer(inspect_footer);
   app.add_option("FILE", target.path, "The file to look at")->required()->type_name("FILE");
   app.add_option("--apk", target.apk, "Whether an idsig fits this APK")->type_name("APK");
   add_output_format(app, target.output);
-}
-
-void add_output_format(CLI::App& app, output_format& target) {
-  add_checked(app, "-o,--output", "table|json", "How to print it",
-              [&target](const std::string& text) -> std::string {
-                target = text == "json" ? output_format::json : output_format::table;
-                return text == "json" || text == "table"
-                         ? ""
-                         : io::in_quotes(text) + " is not one of table, json";
-              });
 }
 
 } // namespace crosvisor::cli

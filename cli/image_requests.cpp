@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/image_requests.hpp"
 
+#include "crosvisor/cli/door_request.hpp"
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/made_file.hpp"
 #include "crosvisor/cli/progress_bar.hpp"
+#include "crosvisor/cli/request_errors.hpp"
 #include "crosvisor/cli/signal_watch.hpp"
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/descriptor_set.hpp"
@@ -28,50 +30,64 @@ namespace {
 /// Digesting a file of the largest size takes hours at most.
 constexpr caf::timespan job_bound = std::chrono::hours{24};
 
-/// What a request came to, or why not.
-template <class T>
-using answer = std::variant<T, caf::error>;
-
 template <class T>
 struct asking {
   std::shared_ptr<std::promise<answer<T>>> answered;
   std::shared_ptr<progress_bar> bar;
 };
 
+/// Asks this process's builders.
+template <class T, class Then, class Else>
+void request(progress_actor::pointer self, const image_maker_actor& maker, const idsig_spec& spec,
+             const vm_files& files, Then then, Else otherwise) {
+  self->request(maker, job_bound, create_atom::value, spec, files, progress_actor{self})
+    .then(then, otherwise);
+}
+
+template <class T, class Then, class Else>
+void request(progress_actor::pointer self, const image_maker_actor& maker,
+             const partition_spec& spec, const vm_files& files, Then then, Else otherwise) {
+  self->request(maker, job_bound, create_atom::value, spec, files).then(then, otherwise);
+}
+
+/// Asks a service, whose progress is told to the sender.
+template <class T, class Spec, class Then, class Else>
+void request(progress_actor::pointer self, const door_actor& door, const Spec& spec,
+             const ticket_list& files, Then then, Else otherwise) {
+  self->monitor(door);
+  self->request(door, job_bound, create_atom::value, spec, files).then(then, otherwise);
+}
+
 /// Asks `maker`, and shows how far it is. It alone holds the promise, so that its end is heard.
-template <class T, class... Words>
-progress_actor::behavior_type ask(progress_actor::pointer self, asking<T> with,
-                                  const image_maker_actor& maker, Words... words) {
+template <class T, class Maker, class Spec, class Files>
+progress_actor::behavior_type ask_for(progress_actor::pointer self, asking<T> with,
+                                      const Maker& maker, const Spec& spec, const Files& files) {
   auto end = [self, answered = with.answered](answer<T> what) {
     answered->set_value(std::move(what));
     self->quit();
   };
-  if constexpr (std::is_same_v<T, idsig_info>)
-    self->request(maker, job_bound, create_atom::value, words..., progress_actor{self})
-      .then([end](const idsig_info& info) { end(info); },
-            [end](const caf::error& why) { end(why); });
-  else
-    self->request(maker, job_bound, create_atom::value, words...)
-      .then([end](caf::ok_atom) { end(caf::unit); }, [end](const caf::error& why) { end(why); });
+  self->set_down_handler([end](const caf::down_msg&) { end(lost_error()); });
+  request<T>(
+    self, maker, spec, files, [end](const T& made) { end(made); },
+    [end](const caf::error& why) { end(why); });
   return {
     [bar = with.bar](const job_progress& far) { bar->show(far.done_bytes, far.total_bytes); }};
 }
 
-early_end end_of(const caf::error& why, const std::string& subject) {
-  auto code = why.category() == caf::atom("crosvisor")
-                ? exit_code_of(static_cast<vm_errc>(why.code()))
-                : infrastructure;
-  return {code, io::printable(subject, 4096) + ": " + io::printable(sentence_of(why), 800)};
+early_end end_of_job(const caf::error& why, const std::string& subject, const endpoint& where) {
+  auto end = end_of(why, where);
+  return is_lost(why) ? end
+                      : early_end{end.exit_code, io::printable(subject, 4096) + ": " + end.what};
 }
 
 /// Waits for the answer; a signal ends whoever asks, and with that the job.
-template <class T, class... Words>
-outcome<T> await_answer(caf::actor_system& system, const image_maker_actor& maker,
-                        const std::string& subject, Words... words) {
+template <class T, class Maker, class Spec, class Files>
+outcome<T> await_answer(caf::actor_system& system, const Maker& maker, const endpoint& where,
+                        const std::string& subject, const Spec& spec, const Files& files) {
   asking<T> with{std::make_shared<std::promise<answer<T>>>(),
                  std::make_shared<progress_bar>(subject)};
   auto future = with.answered->get_future();
-  auto asker = system.spawn(ask<T, Words...>, std::move(with), maker, words...);
+  auto asker = system.spawn(ask_for<T, Maker, Spec, Files>, std::move(with), maker, spec, files);
   std::atomic<int> heard = 0;
   auto signals = signal_watch::start([&heard, asker](int number) {
     heard = number;
@@ -79,10 +95,10 @@ outcome<T> await_answer(caf::actor_system& system, const image_maker_actor& make
   });
   asker = nullptr;
   try {
-    auto answer = future.get();
-    if (auto* why = std::get_if<caf::error>(&answer))
-      return end_of(*why, subject);
-    return std::move(std::get<T>(answer));
+    auto what = future.get();
+    if (auto* why = std::get_if<caf::error>(&what))
+      return end_of_job(*why, subject, where);
+    return std::move(std::get<T>(what));
   } catch (const std::future_error&) {
     return early_end{heard > 0 ? 128 + heard : static_cast<int>(infrastructure),
                      io::printable(subject, 4096) + ": given up"};
@@ -99,6 +115,19 @@ outcome<io::unique_fd> open_to_read(const std::string& path) {
 
 } // namespace
 
+template <class T, class Spec>
+outcome<T> image_requests::make(const std::string& subject, const Spec& spec,
+                                const vm_files& files) {
+  if (const auto* maker = std::get_if<image_maker_actor>(&maker_))
+    return await_answer<T>(system_, *maker, {}, subject, spec, files);
+  auto& service = *std::get<connection*>(maker_);
+  auto tickets = service.give(*files);
+  if (!tickets)
+    return early_end{tickets.why().code == 0 ? usage : infrastructure,
+                     io::printable(subject, 4096) + ": " + io::printable(tickets.why().what, 800)};
+  return await_answer<T>(system_, service.door(), service.where(), subject, spec, *tickets);
+}
+
 outcome<idsig_info> image_requests::update_idsig(const std::string& apk, const std::string& idsig,
                                                  bool allow_unsigned) {
   auto input = open_to_read(apk);
@@ -113,14 +142,14 @@ outcome<idsig_info> image_requests::update_idsig(const std::string& apk, const s
   auto files = std::make_shared<io::descriptor_set>();
   idsig_spec spec{allow_unsigned, {apk, files->add(std::move(std::get<0>(input)))}, {}};
   spec.idsig = {idsig, files->add(std::move(*copy))};
-  auto info = await_answer<idsig_info>(system_, maker_, apk, spec, files);
+  auto info = make<idsig_info>(apk, spec, files);
   if (std::holds_alternative<idsig_info>(info))
     output->keep();
   return info;
 }
 
-outcome<caf::unit_t> image_requests::make_partition(const std::string& path,
-                                                    const partition_spec& spec) {
+outcome<caf::ok_atom> image_requests::make_partition(const std::string& path,
+                                                     const partition_spec& spec) {
   auto output = made_file::make(path);
   if (!output)
     return early_end{output.why().code == EEXIST ? conflict : usage, output.why().what};
@@ -130,8 +159,8 @@ outcome<caf::unit_t> image_requests::make_partition(const std::string& path,
   auto files = std::make_shared<io::descriptor_set>();
   auto wanted = spec;
   wanted.file = {path, files->add(std::move(*copy))};
-  auto made = await_answer<caf::unit_t>(system_, maker_, path, wanted, files);
-  if (std::holds_alternative<caf::unit_t>(made))
+  auto made = make<caf::ok_atom>(path, wanted, files);
+  if (std::holds_alternative<caf::ok_atom>(made))
     output->keep();
   return made;
 }

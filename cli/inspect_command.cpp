@@ -13,8 +13,9 @@ namespace {
 
 int show(const inspection& found, const inspected_file& file, output_format how) {
   auto report = report_of(found, file.path, file.size_bytes);
-  auto printed = print(how == output_format::json ? report_json(report)
-                                                  : report_table(report, term::of(STDOUT_FILENO)));
+  auto printed =
+    print(how == output_format::table ? report_table(report, term::of(STDOUT_FILENO))
+                                      : report_json(report, how == output_format::json));
   return printed == done && !found.problems.empty() ? static_cast<int>(failed) : printed;
 }
 

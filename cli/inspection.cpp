@@ -152,8 +152,8 @@ std::string report_table(const ordered_facts& report, const term& paint) {
   return table{paint}.print(report);
 }
 
-std::string report_json(const ordered_facts& report) {
-  return report.dump(2, ' ', true, ordered_facts::error_handler_t::replace) + '\n';
+std::string report_json(const ordered_facts& report, bool indented) {
+  return report.dump(indented ? 2 : -1, ' ', true, ordered_facts::error_handler_t::replace) + '\n';
 }
 
 } // namespace crosvisor::cli

@@ -37,8 +37,8 @@ ordered_facts report_of(const inspection& from, const std::string& file, std::ui
 /// strangers wrote comes out printable, and cut where it is very long.
 std::string report_table(const ordered_facts& report, const term& paint);
 
-/// For programs: the same as JSON in ASCII; indented, with a final line break. What is no UTF-8
-/// comes out as U+FFFD.
-std::string report_json(const ordered_facts& report);
+/// For programs: the same as JSON in ASCII; indented or on one line, with a final line break. What
+/// is no UTF-8 comes out as U+FFFD.
+std::string report_json(const ordered_facts& report, bool indented = true);
 
 } // namespace crosvisor::cli

@@ -1,50 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/kept_logs.hpp"
+#include "crosvisor/io/log/kept_log_reader.hpp"
 
-#include "crosvisor/io/config/printable.hpp"
-#include "crosvisor/io/unique_fd.hpp"
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
+#include <future>
+#include <memory>
 
 namespace crosvisor::cli {
 
 namespace {
 
-constexpr std::size_t max_line_bytes = 160;
-
-std::string read_tail(const std::string& path, std::size_t bytes) {
-  io::unique_fd fd{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
-  struct stat info {};
-  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode))
-    return "";
-  std::string text(bytes, '\0');
-  auto size = static_cast<std::size_t>(info.st_size);
-  auto begin = static_cast<off_t>(size > bytes ? size - bytes : 0);
-  auto n = ::pread(fd.get(), text.data(), text.size(), begin);
-  text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-  return text;
+caf::error error_of(const io::failure& why) {
+  auto code = why.code == ENOENT ? vm_errc::no_such_vm : vm_errc::io_failed;
+  return caf::make_error(code, why.what);
 }
 
 } // namespace
 
-std::vector<std::string> last_lines(const std::string& folder, const std::string& log,
-                                    std::size_t count) {
-  auto text = read_tail(folder + '/' + log + ".log", 8u << 10);
-  std::vector<std::string> lines;
-  while (!text.empty() && lines.size() < count) {
-    auto end = text.find_last_not_of("\r\n");
-    if (end == std::string::npos)
-      break;
-    auto begin = text.find_last_of("\r\n", end) + 1; // npos + 1 is 0.
-    lines.push_back(io::printable(text.substr(begin, end + 1 - begin), max_line_bytes));
-    text.resize(begin);
-  }
-  std::reverse(lines.begin(), lines.end());
-  return lines;
+log_source kept_logs(const std::string& state_dir) {
+  auto reader = io::kept_log_reader::make(state_dir);
+  return [reader](const log_query& query) -> answer<log_piece> {
+    auto read = std::make_shared<std::promise<io::result<log_piece>>>();
+    auto future = read->get_future();
+    reader->read(query, [read](io::result<log_piece> piece) { read->set_value(std::move(piece)); });
+    auto piece = future.get();
+    if (!piece)
+      return error_of(piece.why());
+    return std::move(*piece);
+  };
 }
 
 } // namespace crosvisor::cli

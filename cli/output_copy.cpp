@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/output_copy.hpp"
 
+#include "crosvisor/cli/descriptor_copy.hpp"
 #include "crosvisor/io/blocked_signals.hpp"
-
-#include <poll.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
-#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -20,39 +17,6 @@ namespace crosvisor::cli {
 namespace {
 
 constexpr std::size_t piece_bytes = 64 << 10;
-
-/// Whether the call may be repeated; waits where the descriptor is not ready. Whoever shares its
-/// description may have made it non-blocking.
-bool may_go_on(int fd, short what) {
-  if (errno == EINTR)
-    return true;
-  if (errno != EAGAIN)
-    return false;
-  pollfd one{fd, what, 0};
-  ::poll(&one, 1, -1);
-  return true;
-}
-
-/// False, with errno, when the descriptor takes no more.
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    auto n = ::write(fd, bytes.data(), bytes.size());
-    if (n >= 0)
-      bytes.remove_prefix(static_cast<std::size_t>(n));
-    else if (!may_go_on(fd, POLLOUT))
-      return false;
-  }
-  return true;
-}
-
-/// The number of bytes read, 0 at the end of file, or less with errno.
-ssize_t read_some(int fd, std::vector<char>& buffer) {
-  for (;;) {
-    auto n = ::read(fd, buffer.data(), buffer.size());
-    if (n >= 0 || !may_go_on(fd, POLLIN))
-      return n;
-  }
-}
 
 } // namespace
 
@@ -64,6 +28,7 @@ struct output_copy::shared {
   std::mutex mutex;
   std::condition_variable changed;
   std::function<void(const std::string&)> say;
+  std::function<void(std::size_t)> on_written;
   bool begun = false;
   bool ended = false;
   bool given_up = false;
@@ -77,11 +42,20 @@ struct output_copy::shared {
         return "";
       if (n < 0)
         return std::string{"the payload's output can't be read on: "} + std::strerror(errno);
-      if (write_all(to.get(), {buffer.data(), static_cast<std::size_t>(n)}))
+      auto size = static_cast<std::size_t>(n);
+      if (write_whole(to.get(), {buffer.data(), size})) {
+        tell_written(size);
         continue;
+      }
       auto why = errno == EPIPE ? "nobody reads it any more" : std::strerror(errno);
       return name + ": " + why + "; the rest of the payload's output is dropped";
     }
+  }
+
+  void tell_written(std::size_t size) {
+    std::lock_guard lock{mutex};
+    if (on_written)
+      on_written(size);
   }
 
   void run() {
@@ -107,9 +81,11 @@ output_copy::output_copy(io::unique_fd to, std::string name,
 output_copy::~output_copy() {
   std::lock_guard lock{shared_->mutex};
   shared_->say = nullptr;
+  shared_->on_written = nullptr;
 }
 
-void output_copy::begin(io::unique_fd from) {
+void output_copy::begin(io::unique_fd from, std::function<void(std::size_t)> on_written) {
+  shared_->on_written = std::move(on_written);
   shared_->from = std::move(from);
   io::blocked_signals inherited_by_the_thread;
   std::thread{[shared = shared_] { shared->run(); }}.detach();

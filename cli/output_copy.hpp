@@ -5,6 +5,7 @@
 #include "crosvisor/io/unique_fd.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,7 +27,8 @@ public:
   ~output_copy();
 
   /// Begins to copy; once.
-  void begin(io::unique_fd from);
+  /// @param on_written told of each piece, how many bytes of it were written; on any thread.
+  void begin(io::unique_fd from, std::function<void(std::size_t)> on_written = nullptr);
 
   /// Lets wait() return though not all was copied.
   void give_up();

@@ -4,25 +4,15 @@
 
 #include "crosvisor/cli/arguments.hpp"
 #include "crosvisor/cli/line_writer.hpp"
+#include "crosvisor/cli/outcome.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/messages/host_info.hpp"
 #include "crosvisor/messages/local_types.hpp"
 
 #include <memory>
 #include <optional>
-#include <string>
-#include <variant>
 
 namespace crosvisor::cli {
-
-/// What ends a run before there is a VM.
-struct early_end {
-  int exit_code = 0;
-  std::string what;
-};
-
-template <class T>
-using outcome = std::variant<T, early_end>;
 
 /// A VM that is ready to be created.
 struct prepared_vm {

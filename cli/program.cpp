@@ -29,6 +29,14 @@ struct dispatch {
   int operator()(const inspect_arguments& arguments) const { return inspect(arguments); }
   int operator()(const info_arguments& arguments) const { return info(arguments); }
   int operator()(const logs_arguments& arguments) const { return logs(arguments); }
+  int operator()(const verb_arguments& arguments) const { return do_verb(arguments); }
+  int operator()(const stop_arguments& arguments) const { return stop(arguments); }
+  int operator()(const list_arguments& arguments) const { return list(arguments); }
+  int operator()(const watch_arguments& arguments) const { return watch(arguments); }
+  int operator()(const port_arguments& arguments) const { return connect(arguments); }
+  int operator()(const balloon_arguments& arguments) const { return balloon(arguments); }
+  int operator()(const pass_arguments& arguments) const { return pass(arguments); }
+  int operator()(const take_arguments& arguments) const { return take(arguments); }
   int operator()(const text_answer& answer) const { return print(answer.text); }
   int operator()(const usage_error& error) const { return complain(usage, error.what); }
 };

@@ -2,6 +2,7 @@
 #include "crosvisor/cli/commands.hpp"
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/image_requests.hpp"
+#include "crosvisor/cli/open_connection.hpp"
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/cli/signal_watch.hpp"
 #include "crosvisor/cli/vm_run.hpp"
@@ -75,28 +76,39 @@ std::optional<early_end> make_files(image_requests& images, const run_app_argume
                          {partition_type::encryptedstore, arguments.storage_bytes, {}});
 }
 
+/// What can be told where it is this process that runs the VM; before its files are made, what can
+/// be told without them.
+std::optional<early_end> check_here(connection& service, const run_app_arguments& arguments,
+                                    const prepared_vm& vm) {
+  auto* embedded = service.embedded();
+  if (embedded == nullptr)
+    return std::nullopt;
+  if (vm.files == nullptr)
+    return check_choice(arguments, vm.config, embedded->host().host);
+  return check_on_host(arguments, vm, embedded->host().host);
+}
+
 outcome<int> try_run_app(const run_app_arguments& arguments) {
   prepared_vm vm{config_of(arguments), nullptr};
   auto subject = io::printable(arguments.subject, 4096);
   if (auto problem = find_problem(vm.config))
     return early_end{usage, subject + ": " + *problem};
-  auto service = start_service();
-  if (auto* end = std::get_if<early_end>(&service))
+  auto opened = open_connection(arguments.connect, needs_of(arguments));
+  if (auto* end = std::get_if<early_end>(&opened))
     return *end;
-  auto& embedded = *std::get<0>(service);
-  // Before anything is made in vain.
-  if (auto end = check_choice(arguments, vm.config, embedded.host().host))
+  auto& service = *std::get<0>(opened);
+  if (auto end = check_here(service, arguments, vm))
     return *end;
-  image_requests images{embedded.system(), embedded.handle()};
+  image_requests images{service};
   if (auto end = make_files(images, arguments))
     return *end;
   auto files = io::open_vm_files(vm.config, ".");
   if (!files)
     return early_end{usage, subject + ": " + files.why().what};
   vm.files = std::move(*files);
-  if (auto end = check_on_host(arguments, vm, embedded.host().host))
+  if (auto end = check_here(service, arguments, vm))
     return *end;
-  return run_vm(arguments, embedded, std::move(vm));
+  return run_vm(arguments, service, std::move(vm));
 }
 
 } // namespace

@@ -10,7 +10,12 @@ namespace crosvisor::cli {
 namespace {
 
 constexpr const char* run_footer = R"(
-Ctrl-C stops the VM: power button, VMM stop, SIGTERM, SIGKILL; a second one kills it.
+Examples:
+  crosvisor run demo.json
+  crosvisor run demo.json --detach --name build7
+
+Without a daemon the VM runs in this process. Ctrl-C stops it: power button, VMM stop,
+SIGTERM, SIGKILL; a second one kills it.
 Without --console and --log the last megabytes are kept: see `crosvisor logs`.
 The payload's output goes to standard output, unless --events is there. What --console
 and --log write there too is mixed with it, as it comes.
@@ -46,7 +51,11 @@ void add_run_options(CLI::App& app, run_options& run) {
       ->check(CLI::Validator{not_empty("a file"), ""});
   }
   add_checked(app, "--timeout", "SEC", "Stop the VM when it has run for so long",
-              seconds(run.timeout));
+              seconds(std::chrono::milliseconds{1}, std::chrono::hours{365 * 24}, run.timeout));
+  auto* detach = app.add_flag("-d,--detach", run.detach,
+                              "Start the VM, hold it, print its CID, and leave it to the daemon");
+  app.add_flag("--no-start", run.no_start, "Create it only; see `crosvisor start`")->needs(detach);
+  add_connect(app, run.connect);
 }
 
 CLI::Option* add_file(CLI::App& app, const char* name, std::string& target, const char* what) {
@@ -74,9 +83,21 @@ void add_app_files(CLI::App& app, run_app_arguments& target) {
     ->allow_extra_args(false);
 }
 
+/// A VM that is left alone has nobody to write for, and nobody to look at its time.
+std::optional<usage_error> detach_conflict(const run_options& options) {
+  if (!options.detach)
+    return std::nullopt;
+  if (!options.events.empty() || !options.payload_output.empty() || options.timeout)
+    return usage_error{"--detach leaves the VM alone: --events, --payload-output and --timeout "
+                       "can't be given with it; see `crosvisor watch`"};
+  if (options.console == "-" || options.log == "-")
+    return usage_error{"--detach has standard output for the CID; give --console and --log a file"};
+  return std::nullopt;
+}
+
 } // namespace
 
-void add_run(CLI::App& app, run_arguments& target) {
+void add_arguments(CLI::App& app, run_arguments& target) {
   app.footer(run_footer);
   app.add_option("CONFIG", target.subject, "The VM's configuration, a JSON file")
     ->required()
@@ -84,7 +105,7 @@ void add_run(CLI::App& app, run_arguments& target) {
   add_run_options(app, target);
 }
 
-void add_run_app(CLI::App& app, run_app_arguments& target) {
+void add_arguments(CLI::App& app, run_app_arguments& target) {
   app.footer(run_app_footer);
   add_app_files(app, target);
   app
@@ -100,6 +121,8 @@ void add_run_app(CLI::App& app, run_app_arguments& target) {
 }
 
 std::optional<usage_error> find_conflict(const run_options& options) {
+  if (auto conflict = detach_conflict(options))
+    return conflict;
   if (options.events == "-" && (options.console == "-" || options.log == "-")) {
     return usage_error{
       "--events and --console or --log can't share standard output; give one a file"};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/commands.hpp"
+#include "crosvisor/cli/open_connection.hpp"
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/cli/signal_watch.hpp"
 #include "crosvisor/cli/vm_run.hpp"
@@ -15,13 +16,15 @@ outcome<int> try_run(const run_arguments& arguments) {
   if (auto* end = std::get_if<early_end>(&vm))
     return *end;
   auto& prepared = std::get<prepared_vm>(vm);
-  auto service = start_service();
-  if (auto* end = std::get_if<early_end>(&service))
+  auto opened = open_connection(arguments.connect, needs_of(arguments));
+  if (auto* end = std::get_if<early_end>(&opened))
     return *end;
-  auto& embedded = *std::get<0>(service);
-  if (auto end = check_on_host(arguments, prepared, embedded.host().host))
-    return *end;
-  return run_vm(arguments, embedded, std::move(prepared));
+  auto& service = *std::get<0>(opened);
+  if (auto* embedded = service.embedded()) {
+    if (auto end = check_on_host(arguments, prepared, embedded->host().host))
+      return *end;
+  }
+  return run_vm(arguments, service, std::move(prepared));
 }
 
 } // namespace

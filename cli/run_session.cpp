@@ -2,8 +2,7 @@
 #include "crosvisor/cli/run_session.hpp"
 
 #include "crosvisor/cli/exit_code.hpp"
-
-#include <caf/exit_reason.hpp>
+#include "crosvisor/cli/request_errors.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -12,25 +11,6 @@
 namespace crosvisor::cli {
 
 namespace {
-
-/// Creating allocates and starts nothing; subscribing is one message.
-constexpr caf::timespan create_timeout = std::chrono::seconds{30};
-/// The supervisor bounds a start itself, and this much later.
-constexpr caf::timespan start_timeout = std::chrono::minutes{5};
-/// What an answer may take besides the stop itself.
-constexpr caf::timespan answer_slack = std::chrono::seconds{10};
-
-std::optional<vm_errc> errc_of(const caf::error& why) {
-  if (why.category() != caf::atom("crosvisor"))
-    return std::nullopt;
-  return static_cast<vm_errc>(why.code());
-}
-
-int exit_code_of_error(const caf::error& why) {
-  if (auto code = errc_of(why))
-    return exit_code_of(*code);
-  return why == caf::sec::request_timeout ? exit_code::timed_out : exit_code::infrastructure;
-}
 
 const char* signal_name(int number) {
   switch (number) {
@@ -56,67 +36,71 @@ std::string run_session_state::vm_words() const {
 
 // -- starting -----------------------------------------------------------------
 
-void run_session_state::created(vm_actor vm, vm_info info) {
-  vm_ = std::move(vm);
+void run_session_state::created(vm_info info) {
   outcome_.vm = std::move(info);
-  self_->monitor(vm_);
   // Before anything happens to the VM, so that nothing is missed.
-  self_->request(vm_, create_timeout, caf::subscribe_atom::value)
-    .then([this](const vm_info&) { open_output(); }, [this](const caf::error& why) { lose(why); });
+  ask<vm_info>(
+    request_bound, [this](const vm_info&) { subscribed(); },
+    [this](const caf::error& why) { lose(why); }, caf::subscribe_atom::value, outcome_.vm.cid);
 }
 
-void run_session_state::open_output() {
-  if (!options_.on_output)
-    return start();
-  self_->request(vm_, create_timeout, caf::open_atom::value, output_atom::value)
-    .then(
-      [this](const passed_fd& output) {
-        options_.on_output(std::move(*output));
-        start();
-      },
-      [this](const caf::error& why) {
-        if (errc_of(why) == vm_errc::unsupported)
-          return start();
-        end(exit_code_of_error(why), "the payload's output can't be opened: " + sentence_of(why));
-      });
+void run_session_state::subscribed() {
+  if (!options_.no_start)
+    return open_output();
+  start_answered_ = true;
+  stops_ > 0 ? stop_or_kill() : hold();
 }
 
 void run_session_state::start() {
   if (stops_ > 0) {
     start_answered_ = true;
-    return stops_ > 1 ? kill() : stop();
+    return stop_or_kill();
   }
   if (options_.timeout > caf::timespan::zero())
     self_->delayed_send(self_, options_.timeout, expired_atom::value);
-  self_->request(vm_, start_timeout, start_atom::value)
-    .then(
-      [this](const vm_info&) {
-        start_answered_ = true;
-        end_when_done();
-      },
-      [this](const caf::error& why) {
-        start_answered_ = true;
-        if (!errc_of(why))
-          return lose(why);
-        start_error_ = why;
-        end_when_done();
-      });
+  ask<vm_info>(
+    start_bound, [this](const vm_info&) { start_answered(); },
+    [this](const caf::error& why) {
+      if (!errc_of(why))
+        return lose(why);
+      start_error_ = why;
+      start_answered_ = true;
+      end_when_done();
+    },
+    start_atom::value, outcome_.vm.cid);
+}
+
+void run_session_state::start_answered() {
+  start_answered_ = true;
+  if (options_.detach && stops_ == 0 && !outcome_.death)
+    return hold();
+  end_when_done();
+}
+
+void run_session_state::hold() {
+  ask<vm_info>(
+    request_bound, [this](const vm_info&) { end(done, ""); },
+    [this](const caf::error& why) {
+      // A VM that has died since tells more by its event.
+      if (errc_of(why) != vm_errc::wrong_state)
+        end(exit_code_of_error(why), vm_words() + " can't be held: " + words_of_error(why));
+      else
+        options_.detach = false;
+    },
+    hold_atom::value, outcome_.vm.cid);
 }
 
 // -- stopping -----------------------------------------------------------------
 
 void run_session_state::take_signal(int number) {
   ++stops_;
-  if (stops_ == 1) {
-    options_.say(std::string{signal_name(number)} + ": stopping "
-                 + (vm_ ? vm_words() : std::string{"the VM"}) + "; once more kills it");
-    return vm_ ? stop() : void();
-  }
-  if (stops_ == 2) {
-    options_.say(std::string{signal_name(number)} + ": killing "
-                 + (vm_ ? vm_words() : std::string{"the VM"}));
-    return vm_ ? kill() : void();
-  }
+  if (stops_ > 2)
+    return;
+  auto what = stops_ == 1 ? std::string{": stopping "} : std::string{": killing "};
+  options_.say(signal_name(number) + what + (has_vm() ? vm_words() : std::string{"the VM"})
+               + (stops_ == 1 ? "; once more kills it" : ""));
+  if (has_vm())
+    stop_or_kill();
 }
 
 void run_session_state::take_timeout() {
@@ -130,21 +114,31 @@ void run_session_state::take_timeout() {
     stop();
 }
 
+void run_session_state::stop_or_kill() {
+  stops_ > 1 ? kill() : stop();
+}
+
 void run_session_state::stop() {
-  self_->request(vm_, options_.longest_stop + answer_slack, stop_atom::value, options_.grace)
-    .then([](const vm_info&) {}, [this](const caf::error& why) { lose(why); });
+  if (has_door_)
+    ask<vm_info>(
+      options_.longest_stop + answer_slack, [](const vm_info&) {},
+      [this](const caf::error& why) { lose(why); }, stop_atom::value, outcome_.vm.cid,
+      options_.grace);
 }
 
 void run_session_state::kill() {
-  self_->request(vm_, options_.longest_stop + answer_slack, kill_atom::value)
-    .then([](const vm_info&) {}, [this](const caf::error& why) { lose(why); });
+  if (has_door_)
+    ask<vm_info>(
+      options_.longest_stop + answer_slack, [](const vm_info&) {},
+      [this](const caf::error& why) { lose(why); }, kill_atom::value, outcome_.vm.cid);
 }
 
 // -- the end ------------------------------------------------------------------
 
 void run_session_state::take_event(const vm_event& event) {
-  if (outcome_.death)
+  if (outcome_.death || event.cid != outcome_.vm.cid || event.seq <= last_seq_)
     return;
+  last_seq_ = event.seq;
   payload_finished_ = event.payload.finished;
   options_.on_event(event);
   if (event.kind != vm_event_kind::dead)
@@ -161,12 +155,12 @@ void run_session_state::end_when_done() {
   // Of these the event says start_failed alone; the answer knows whose fault it was.
   if (start_error_ && errc_of(*start_error_) != vm_errc::start_failed && stops_ == 0)
     how.start_error = errc_of(*start_error_);
-  end(exit_code_of(how), how.start_error ? sentence_of(*start_error_) : "");
+  end(exit_code_of(how), how.start_error ? words_of_error(*start_error_) : "");
 }
 
 void run_session_state::lose(const caf::error& why) {
   if (!outcome_.death)
-    end(exit_code_of_error(why), vm_words() + " is lost: " + sentence_of(why));
+    end(exit_code_of_error(why), vm_words() + " is lost: " + words_of_error(why));
 }
 
 void run_session_state::end(int exit_code, std::string error) {
@@ -182,16 +176,23 @@ void run_session_state::end(int exit_code, std::string error) {
 
 run_session_actor::behavior_type run_session_state::make_behavior(run_session_options options) {
   options_ = std::move(options);
-  self_->set_down_handler([this](const caf::down_msg& down) { lose(down.reason); });
-  self_
-    ->request(options_.service, create_timeout, create_atom::value, options_.config,
-              std::move(options_.files))
-    .then([this](vm_actor& vm, vm_info& info) { created(std::move(vm), std::move(info)); },
-          [this](const caf::error& why) { end(exit_code_of_error(why), sentence_of(why)); });
+  self_->set_down_handler([this](const caf::down_msg& down) {
+    if (down.source == options_.door.address())
+      lose_door();
+  });
+  self_->monitor(options_.door);
+  ask<vm_info>(
+    request_bound, [this](vm_info& info) { created(std::move(info)); },
+    [this](const caf::error& why) { end(exit_code_of_error(why), words_of_error(why)); },
+    create_atom::value, options_.config, options_.files);
   return {
     [this](const vm_event& event) { take_event(event); },
     [this](signal_atom, std::int32_t number) { take_signal(number); },
     [this](expired_atom) { take_timeout(); },
+    [this](const output_chunk& piece) { take_piece(piece); },
+    [this](credit_atom, std::uint64_t bytes) { grant(bytes); },
+    [this](attach_atom, const caf::strong_actor_ptr& door) { take_door(door); },
+    [this](lost_atom) { give_up_door(); },
   };
 }
 

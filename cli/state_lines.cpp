@@ -12,6 +12,15 @@ namespace crosvisor::cli {
 
 namespace {
 
+/// What stands between words that belong to columns: they begin eleven characters apart, or three
+/// after a longer word.
+std::string gap_after(const std::string& word) {
+  constexpr std::size_t column = 11, least = 3;
+  return std::string(word.size() + least > column ? least : column - word.size(), ' ');
+}
+
+} // namespace
+
 style style_of(const vm_event& event) {
   switch (event.kind) {
     case vm_event_kind::started:
@@ -20,13 +29,6 @@ style style_of(const vm_event& event) {
     case vm_event_kind::dead: return ended_badly(event.reason) ? style::bad : style::strong;
     default: return style::plain;
   }
-}
-
-/// What stands between words that belong to columns: they begin eleven characters apart, or three
-/// after a longer word.
-std::string gap_after(const std::string& word) {
-  constexpr std::size_t column = 11, least = 3;
-  return std::string(word.size() + least > column ? least : column - word.size(), ' ');
 }
 
 std::string word_of(const vm_event& event) {
@@ -44,8 +46,6 @@ std::string detail_of(const vm_event& event) {
   auto code = to_string(event.payload.error);
   return detail.empty() ? code : code + ": " + detail;
 }
-
-} // namespace
 
 std::string state_lines::elapsed(const vm_event& event) const {
   auto since = std::max<std::int64_t>(0, event.time_ms - starting_ms_.value_or(event.time_ms));

@@ -11,6 +11,12 @@
 
 namespace crosvisor::cli {
 
+/// How an event is painted, the words for it, and the sentence about it, which is printable and may
+/// be empty.
+style style_of(const vm_event& event);
+std::string word_of(const vm_event& event);
+std::string detail_of(const vm_event& event);
+
 /// Makes lines such as `vm 2048 started    0.31 s` of one VM's events. Times count from `starting`.
 class state_lines {
 public:

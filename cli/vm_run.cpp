@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/vm_run.hpp"
 
+#include "crosvisor/cli/default_connection.hpp"
 #include "crosvisor/cli/event_json.hpp"
 #include "crosvisor/cli/exit_code.hpp"
-#include "crosvisor/cli/kept_logs.hpp"
 #include "crosvisor/cli/line_writer.hpp"
 #include "crosvisor/cli/output_copy.hpp"
+#include "crosvisor/cli/piece_pipe.hpp"
 #include "crosvisor/cli/print.hpp"
+#include "crosvisor/cli/reconnect.hpp"
+#include "crosvisor/cli/run_ending.hpp"
 #include "crosvisor/cli/run_session.hpp"
+#include "crosvisor/cli/session_news.hpp"
 #include "crosvisor/cli/signal_watch.hpp"
 #include "crosvisor/cli/state_lines.hpp"
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/service/service.hpp"
 
+#include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
-#include <filesystem>
-#include <future>
-#include <system_error>
 #include <utility>
 
 namespace crosvisor::cli {
@@ -30,24 +33,30 @@ namespace {
 /// How long a slow reader of what was said last is waited for.
 constexpr std::chrono::seconds flush_bound{2};
 
+/// What a run writes to.
+struct run_outputs {
+  std::unique_ptr<line_writer> events; ///< Null: nobody wants them.
+  io::unique_fd payload;               ///< The same where it is empty.
+};
+
 /// One run, from a service that is there to the exit code.
 class running {
 public:
-  /// @param events null: nobody wants them.
-  /// @param output where the payload's output goes; may be empty.
-  running(const run_options& options, embedded_service& service, line_writer* events,
-          io::unique_fd output)
+  running(const run_options& options, connection& service, run_outputs outputs)
       : options_(options),
         service_(service),
-        events_(events),
-        wants_output_(output),
-        output_(std::move(output), output_name(options.output_path()),
+        events_(std::move(outputs.events)),
+        wants_output_(outputs.payload),
+        output_(std::move(outputs.payload), output_name(options.output_path()),
                 [this](const std::string& what) { say(what); }) {}
 
-  int run(prepared_vm vm) {
-    auto outcome = await_end(std::move(vm));
-    auto left = service_.shut_down(); // Also so that the logs are whole.
+  int run(vm_config config, ticket_list files) {
+    auto outcome = await_end(std::move(config), std::move(files));
+    // Also so that the logs are whole.
+    auto left = service_.embedded() != nullptr ? service_.embedded()->shut_down() : std::nullopt;
     tell_end(outcome);
+    if (options_.detach && outcome.exit_code == done)
+      outcome.exit_code = print(std::to_string(outcome.vm.cid) + '\n');
     flush();
     if (!left)
       return outcome.exit_code;
@@ -57,29 +66,40 @@ public:
   }
 
 private:
-  run_outcome await_end(prepared_vm vm) {
-    auto ended = std::make_shared<std::promise<run_outcome>>();
-    auto future = ended->get_future();
-    // The session alone holds the promise, so that its loss is heard.
-    auto session_wants = session_options(std::move(vm), std::exchange(ended, nullptr));
-    auto session = service_.system().spawn<caf::detached>(run_session, std::move(session_wants));
+  run_outcome await_end(vm_config config, ticket_list files) {
+    auto wants = session_options(std::move(config), std::move(files));
+    auto news = std::make_shared<session_news>();
+    // The session alone holds it, so that its loss is heard.
+    auto alive = std::shared_ptr<void>{nullptr, [news](void*) { news->gone(); }};
+    wants.on_end = [news, alive = std::move(alive)](run_outcome how) {
+      news->ended(std::move(how));
+    };
+    if (service_.where().kind == endpoint_kind::tls)
+      wants.on_lost = [news] { news->lost(); };
+    // Not detached: what the system still holds of one would then keep this process from its end.
+    auto session = service_.system().spawn(run_session, std::move(wants));
+    session_ = session;
     auto signals = signal_watch::start([this, session](int number) {
       caf::anon_send(session, signal_atom::value, std::int32_t{number});
       hear_signal();
     });
     if (!signals)
       complain(infrastructure, "signals are not heard: " + signals.why().what);
-    auto outcome = outcome_of(future);
+    while (news->wait_for_loss())
+      connect_again(session);
+    auto outcome = news->outcome();
     await_output(outcome.death.has_value());
     return outcome;
   }
 
-  static run_outcome outcome_of(std::future<run_outcome>& future) {
-    try {
-      return future.get();
-    } catch (const std::future_error&) {
-      return {infrastructure, "the session was lost; this is a bug", {}, std::nullopt};
-    }
+  /// The session waits meanwhile.
+  void connect_again(const run_session_actor& session) {
+    say("lost the connection to " + words_of(service_.where()) + "; trying again");
+    if (reconnect(service_))
+      caf::anon_send(session, attach_atom::value,
+                     caf::actor_cast<caf::strong_actor_ptr>(service_.door()));
+    else
+      caf::anon_send(session, lost_atom::value);
   }
 
   /// On the signal watch's thread. The session says what its signals do as long as there is one.
@@ -105,51 +125,61 @@ private:
 
   void say(const std::string& what) { stderr_.add("crosvisor: " + what); }
 
-  run_session_options session_options(prepared_vm vm,
-                                      const std::shared_ptr<std::promise<run_outcome>>& ended) {
+  run_session_options session_options(vm_config config, ticket_list files) {
     run_session_options session;
-    session.service = service_.handle();
-    session.config = std::move(vm.config);
-    session.files = std::move(vm.files);
+    session.door = service_.door();
+    session.service = words_of(service_.where());
+    session.config = std::move(config);
+    session.files = std::move(files);
+    session.detach = options_.detach;
+    session.no_start = options_.no_start;
     session.timeout = options_.timeout.value_or(std::chrono::milliseconds{0});
     session.grace = default_grace;
-    session.longest_stop = longest_stop(service_.options().timeouts, default_grace);
+    session.longest_stop = longest_stop(actors::vm_timeouts{}, default_grace);
     session.on_event = [this](const vm_event& event) {
       if (events_ != nullptr)
         events_->add(event_json(event));
       if (auto line = lines_.next(event))
         stderr_.add(*line);
     };
-    if (wants_output_)
-      session.on_output = [this](io::unique_fd from) { output_.begin(std::move(from)); };
+    if (wants_output_ && !options_.detach)
+      take_output_into(session);
     session.say = [this](const std::string& what) { say(what); };
-    session.on_end = [ended](run_outcome how) { ended->set_value(std::move(how)); };
     return session;
   }
 
-  /// What went wrong, in the guest's last words where they were kept.
-  void tell_end(const run_outcome& outcome) {
-    if (!outcome.error.empty()) {
-      stderr_.add("crosvisor: " + io::printable(options_.subject, 4096) + ": "
-                  + io::printable(outcome.error, 800));
-    }
-    if (!outcome.death || !ended_badly(outcome.death->reason))
+  /// By a descriptor, or in pieces where none can be passed.
+  void take_output_into(run_session_options& session) {
+    if (service_.passes_descriptors()) {
+      session.on_output = [this](const ticket& of) -> io::result<void> {
+        auto from = service_.take(of);
+        if (!from)
+          return from.why();
+        output_.begin(std::move(*from));
+        return {};
+      };
       return;
-    auto folder = log_folder(service_.state_dir(), outcome.vm.cid, outcome.vm.name);
-    for (const auto* log : {"console", "vmm"}) {
-      auto lines = last_lines(folder, log, 10);
-      if (lines.empty())
-        continue;
-      stderr_.add(std::string{"crosvisor: the last lines of its "} + log + ':');
-      for (const auto& line : lines)
-        stderr_.add("  | " + line);
     }
-    std::error_code unreadable;
-    // A VM that had no VMM has none.
-    if (options_.console.empty() && std::filesystem::exists(folder, unreadable)) {
-      stderr_.add("crosvisor: all that was kept is in " + folder + "; see `crosvisor logs "
-                  + std::to_string(outcome.vm.cid) + "`");
-    }
+    auto made = piece_pipe::make();
+    if (!made)
+      return say("the payload's output can't be taken: " + made.why().what);
+    auto pipe = std::make_shared<piece_pipe>(std::move(*made));
+    session.output_window = pipe->window();
+    session.on_piece = [this, pipe](const output_chunk& piece) {
+      if (auto from = pipe->take_reader())
+        output_.begin(std::move(from), [this](std::size_t bytes) {
+          caf::anon_send(session_, credit_atom::value, std::uint64_t{bytes});
+        });
+      if (auto what = pipe->put(piece); !what.empty())
+        say(what);
+    };
+  }
+
+  void tell_end(const run_outcome& outcome) {
+    auto* embedded = service_.embedded();
+    auto state_dir = embedded != nullptr ? embedded->state_dir() : std::string{};
+    for (const auto& line : ending_lines(outcome, options_, service_logs(service_), state_dir))
+      stderr_.add(line);
   }
 
   void flush() {
@@ -161,33 +191,32 @@ private:
   }
 
   const run_options& options_;
-  embedded_service& service_;
-  line_writer* events_;
+  connection& service_;
+  std::unique_ptr<line_writer> events_;
   line_writer stderr_{STDERR_FILENO};
   state_lines lines_{term::of(STDERR_FILENO)};
   bool wants_output_;
-  output_copy output_; // Goes before stderr_, to which it speaks.
+  run_session_actor session_;
+  output_copy output_; // Goes before what it speaks to.
   std::atomic<int> signals_ = 0;
   std::atomic<bool> vm_ended_ = false;
 };
 
-} // namespace
-
-outcome<std::unique_ptr<embedded_service>> start_service() {
-  auto variables = process_environment();
-  auto where = find_directories(variables, ::geteuid());
-  if (!where)
-    return early_end{usage, where.why().what};
-  auto service = embedded_service::start(
-    {*where, variables("CROSVISOR_CROSVM").value_or(""), variables("CROSVISOR_QEMU").value_or(""),
-     variables("CROSVISOR_VSOCK").value_or(""), variables("CROSVISOR_NBDKIT_PLUGIN").value_or(""),
-     variables("CROSVISOR_OS_DIR").value_or("")});
-  if (!service)
-    return early_end{infrastructure, service.why().what};
-  return std::move(*service);
+/// Tickets for the VM's files, whose descriptors are then the service's alone: as long as we had
+/// them open, locks and sizes might not be what they seem.
+outcome<ticket_list> give_files(const run_options& options, connection& service, prepared_vm& vm) {
+  auto tickets = service.give(*vm.files);
+  vm.files->clear();
+  if (tickets)
+    return std::move(*tickets);
+  return early_end{tickets.why().code == 0 ? usage : infrastructure,
+                   io::printable(options.subject, 4096) + ": "
+                     + io::printable(tickets.why().what, 800)};
 }
 
-outcome<int> run_vm(const run_options& options, embedded_service& service, prepared_vm vm) {
+} // namespace
+
+outcome<int> run_vm(const run_options& options, connection& service, prepared_vm vm) {
   if (auto end = open_outputs(options, vm))
     return *end;
   auto events = open_events(options, *vm.files);
@@ -196,8 +225,11 @@ outcome<int> run_vm(const run_options& options, embedded_service& service, prepa
   auto output = open_payload_output(options, *vm.files);
   if (auto* end = std::get_if<early_end>(&output))
     return *end;
-  return running{options, service, std::get<0>(events).get(), std::move(std::get<0>(output))}.run(
-    std::move(vm));
+  auto files = give_files(options, service, vm);
+  if (auto* end = std::get_if<early_end>(&files))
+    return *end;
+  running run{options, service, {std::move(std::get<0>(events)), std::move(std::get<0>(output))}};
+  return run.run(std::move(vm.config), std::move(std::get<0>(files)));
 }
 
 } // namespace crosvisor::cli

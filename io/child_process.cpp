@@ -1,137 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Boost.Process launches, with one initializer of our own that does the child's part; waiting is by
-// pidfd on the event loop. Boost's own error pipe, waiting and SIGCHLD handling are not used: in
-// version 1 they leave a zombie when exec fails and take signals away from the host program.
-//
-// vfork instead of fork: starting costs the same whatever this process holds, and its other threads
-// suffer no copy-on-write faults. Boost documents posix::use_vfork, but compiles it only where this
-// macro is set, in 1.74 as in 1.83.
-#define BOOST_POSIX_HAS_VFORK 1
-
+// Waiting is by pidfd on the event loop.
 #include "crosvisor/io/child_process.hpp"
 
-#include "crosvisor/io/blocked_signals.hpp"
-#include "crosvisor/io/child_setup.hpp"
+#include "crosvisor/io/child_launch.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/process/child.hpp>
-#include <boost/process/error.hpp>
-#include <boost/process/extend.hpp>
-#include <boost/process/posix.hpp>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <mutex>
-#include <new>
+#include <utility>
 
 namespace crosvisor::io {
 
 namespace {
-
-namespace bp = boost::process;
-
-// -- launching -----------------------------------------------------------------
-
-char path_variable[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-char lang_variable[] = "LANG=C.UTF-8";
-char* environment[] = {path_variable, lang_variable, nullptr};
-
-// Our part in Boost.Process: what to execute, and all that the child does before it.
-struct child_initializer : bp::extend::handler {
-  child_plan plan;
-  const char* program = nullptr;
-  char* const* argv = nullptr;
-  int fork_error = 0;
-
-  template <class Executor>
-  void on_setup(Executor& exec) const {
-    exec.exe = program;
-    exec.cmd_line = argv;
-    exec.env = environment;
-  }
-
-  template <class Executor>
-  void on_fork_error(Executor&, const std::error_code& why) {
-    fork_error = why.value();
-  }
-
-  template <class Executor>
-  void on_exec_setup(Executor&) const {
-    auto step = child_step::exec;
-    if (!become_child(plan, step))
-      give_up(plan, step, errno);
-  }
-
-  template <class Executor>
-  void on_exec_error(Executor&, const std::error_code& why) const {
-    give_up(plan, child_step::exec, why.value());
-  }
-};
-
-pid_t launch(child_initializer& init) {
-  // A handler of the host's would run in the child too, on memory that it shares with us.
-  blocked_signals during_vfork;
-  bp::child child(bp::ignore_error, bp::posix::use_vfork, init);
-  auto pid = child.id();
-  child.detach(); // Or its destructor would kill; we wait for it by ourselves.
-  return pid;
-}
-
-failure step_failure(const std::string& program, child_failure why) {
-  auto words = std::string{std::strerror(why.code)};
-  if (why.step == child_step::exec)
-    return {why.code, "\"" + program + "\" can't be executed: " + words};
-  return {why.code, "\"" + program + "\" can't be started (" + to_string(why.step) + "): " + words};
-}
-
-// Whether the child got as far as exec. The pipe is at its end as soon as exec has closed the
-// child's copy, and has a failure in it before that. The bound is for copies that a fork elsewhere
-// in the host program took with it: vfork has returned, so a failure would be there already.
-bool read_failure(int report, child_failure& why) {
-  pollfd ready{report, POLLIN, 0};
-  auto bound_ms = 2000;
-  while (::poll(&ready, 1, bound_ms) < 0 && errno == EINTR)
-    ;
-  return ready.revents != 0 && ::read(report, &why, sizeof(why)) == sizeof(why);
-}
-
-void reap(pid_t pid) {
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
-    ;
-}
-
-result<pid_t> fork_and_exec(const child_command& command) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    return last_failure("pipe");
-  unique_fd report_in{ends[0]}, report_out{::fcntl(ends[1], F_DUPFD_CLOEXEC, 3)};
-  ::close(ends[1]);
-  if (!report_out)
-    return last_failure("pipe");
-  std::vector<char*> argv;
-  for (auto& argument : command.argv)
-    argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  child_initializer init;
-  init.plan = {::getpid(),        command.stdin_fd,  command.stdout_fd,
-               command.stderr_fd, command.inherited, report_out.get()};
-  init.program = command.program.c_str();
-  init.argv = argv.data();
-  auto pid = launch(init);
-  if (pid < 0)
-    return failure{init.fork_error, std::string{"fork: "} + std::strerror(init.fork_error)};
-  report_out.reset();
-  if (child_failure why{}; read_failure(report_in.get(), why)) {
-    reap(pid);
-    return step_failure(command.program, why);
-  }
-  return pid;
-}
 
 exit_status to_exit_status(int status) {
   if (WIFEXITED(status))
@@ -248,6 +135,8 @@ child_process::start(event_loop& loop, const child_command& command, exit_callba
   for (auto fd : command.inherited)
     if (fd <= STDERR_FILENO)
       return failure{EBADF, "descriptor " + std::to_string(fd) + " can't be inherited"};
+  if (command.user && (command.user->uid == 0 || command.user->gid == 0))
+    return failure{EINVAL, "\"" + command.program + "\" can't be confined to root"};
   auto pid = fork_and_exec(command);
   if (!pid)
     return pid.why();
@@ -268,22 +157,6 @@ child_process::start(event_loop& loop, const child_command& command, exit_callba
     return failure{error.code().value(), std::string{"epoll: "} + error.what()};
   }
   return owner;
-}
-
-bool program_at_fault(const failure& why) noexcept {
-  switch (why.code) {
-    case ENOENT:
-    case EACCES:
-    case ENOEXEC:
-    case ENOTDIR:
-    case EISDIR:
-    case ELOOP:
-    case ENAMETOOLONG:
-    case EPERM:
-    case ETXTBSY:
-    case ELIBBAD: return true;
-    default: return false;
-  }
 }
 
 } // namespace crosvisor::io

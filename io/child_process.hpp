@@ -2,14 +2,17 @@
 // Child processes: started with exactly the descriptors that they are given, reported once.
 #pragma once
 
+#include "crosvisor/io/child_privileges.hpp"
 #include "crosvisor/io/event_loop.hpp"
 #include "crosvisor/io/result.hpp"
+#include "crosvisor/io/vmm/confinement.hpp"
 #include "crosvisor/messages/vm_state.hpp"
 
 #include <sys/types.h>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +32,12 @@ struct child_command {
   int stdout_fd = -1;
   int stderr_fd = -1;
   int stdin_fd = -1;
+  /// Whom it runs as, for good, and with no privileges to be had from what it executes; none: as
+  /// this process does. Not root.
+  std::optional<vmm_user> user = {};
+  std::vector<child_limit> limits = {};
+  /// `cgroup.procs` of the cgroup (v2) that it is to be in, open for writing; -1: this process's.
+  int cgroup = -1;
 };
 
 /// How a process ended: exit_kind::code or signal with its value, or vanished.
@@ -54,7 +63,9 @@ public:
   /// thread which made it (PR_SET_PDEATHSIG in prctl(2)).
   ///
   /// The program's signals start unblocked and the caller's memory is not copied (vfork), so
-  /// starting costs the same in a large process.
+  /// starting costs the same in a large process. A child of another user does not share it, either:
+  /// what runs as that user already could read it there, or stop this process with the child. It is
+  /// copied (fork), which costs the more the larger this process is.
   /// @param on_exit called once, on the loop's thread, also after the owner let go; not when the
   /// loop
   ///                ends first, which kills and reaps the child.

@@ -55,6 +55,17 @@ void reset_signals() noexcept {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// Once it has its user: the kernel forgets this when that changes (prctl(2)).
+bool die_with_parent(const child_plan& plan) noexcept {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+    return false;
+  // The parent may have died before the line above; then no signal will come.
+  if (::getppid() == plan.parent)
+    return true;
+  errno = ESRCH;
+  return false;
+}
+
 // A directory entry's name as a descriptor number; -1 when it is none.
 int descriptor_number(const char* name) noexcept {
   int number = 0;
@@ -75,15 +86,51 @@ struct directory_entry {
   char name[1];
 };
 
+struct setup_step {
+  child_step name;
+  bool (*take)(const child_plan&) noexcept;
+};
+
+// In their order. The user changes after all that needs /proc/self, which from then until exec is
+// root's (proc(5)), and before what changing it would undo.
+constexpr setup_step setup_steps[]{
+  {child_step::session, [](const child_plan&) noexcept { return ::setsid() >= 0; }},
+  {child_step::cgroup,
+   [](const child_plan& plan) noexcept { return plan.cgroup < 0 || join_cgroup(plan.cgroup); }},
+  {child_step::standard_streams, place_standard_streams},
+  {child_step::descriptors, keep_inherited},
+  {child_step::directory, [](const child_plan&) noexcept { return ::chdir("/") == 0; }},
+  {child_step::groups,
+   [](const child_plan& plan) noexcept { return !plan.user || set_groups(plan.user->groups); }},
+  {child_step::gid,
+   [](const child_plan& plan) noexcept { return !plan.user || set_gid(plan.user->gid); }},
+  {child_step::uid,
+   [](const child_plan& plan) noexcept { return !plan.user || set_uid(plan.user->uid); }},
+  {child_step::way_back,
+   [](const child_plan& plan) noexcept { return !plan.user || has_no_way_back(); }},
+  {child_step::new_privileges,
+   [](const child_plan& plan) noexcept { return !plan.user || refuse_new_privileges(); }},
+  {child_step::parent, die_with_parent},
+  {child_step::limits,
+   [](const child_plan& plan) noexcept { return limit_resources(plan.limits); }},
+};
+
 } // namespace
 
 const char* to_string(child_step step) noexcept {
   switch (step) {
     case child_step::session: return "setsid";
-    case child_step::parent: return "prctl PR_SET_PDEATHSIG";
+    case child_step::cgroup: return "cgroup.procs";
     case child_step::standard_streams: return "standard streams";
     case child_step::descriptors: return "inherited descriptors";
     case child_step::directory: return "chdir /";
+    case child_step::groups: return "setgroups";
+    case child_step::gid: return "setresgid";
+    case child_step::uid: return "setresuid";
+    case child_step::way_back: return "can become root again";
+    case child_step::new_privileges: return "prctl PR_SET_NO_NEW_PRIVS";
+    case child_step::parent: return "prctl PR_SET_PDEATHSIG";
+    case child_step::limits: return "setrlimit";
     case child_step::exec: return "exec";
   }
   return "?";
@@ -118,26 +165,11 @@ bool close_all_on_exec() noexcept {
 }
 
 bool become_child(const child_plan& plan, child_step& step) noexcept {
-  step = child_step::session;
-  if (::setsid() < 0)
-    return false;
-  step = child_step::parent;
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-    return false;
-  // The parent may have died before the line above; then no signal will come.
-  if (::getppid() != plan.parent) {
-    errno = ESRCH;
-    return false;
+  for (const auto& one : setup_steps) {
+    step = one.name;
+    if (!one.take(plan))
+      return false;
   }
-  step = child_step::standard_streams;
-  if (!place_standard_streams(plan))
-    return false;
-  step = child_step::descriptors;
-  if (!keep_inherited(plan))
-    return false;
-  step = child_step::directory;
-  if (::chdir("/") != 0)
-    return false;
   step = child_step::exec;
   reset_signals();
   return true;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a new process does between fork and exec. Async-signal-safe calls alone (signal-safety(7)),
-// and no allocation: the child may share the parent's memory (vfork(2)).
+// and no allocation: the child may share the parent's memory (vfork(2)), and its other threads may
+// have held any lock (fork(2)).
 #pragma once
+
+#include "crosvisor/io/child_privileges.hpp"
 
 #include <sys/types.h>
 
@@ -17,10 +20,27 @@ struct child_plan {
   int stderr_fd = -1;             ///< -1: /dev/null.
   std::span<const int> inherited; ///< Kept open over exec, each above 2.
   int report = -1;                ///< Where a child_failure goes; close-on-exec, above 2.
+  const vmm_user* user = nullptr; ///< Null: the parent's.
+  std::span<const child_limit> limits;
+  int cgroup = -1; ///< The `cgroup.procs` of the one to join; -1: the parent's.
 };
 
-/// The steps that can fail in the child.
-enum class child_step : int { session, parent, standard_streams, descriptors, directory, exec };
+/// The steps that can fail in the child, in their order.
+enum class child_step : int {
+  session,
+  cgroup,
+  standard_streams,
+  descriptors,
+  directory,
+  groups,
+  gid,
+  uid,
+  way_back,
+  new_privileges,
+  parent,
+  limits,
+  exec
+};
 
 /// What the child writes to child_plan::report when it can't go on.
 struct child_failure {

@@ -27,6 +27,9 @@ public:
 
   std::size_t size() const noexcept { return fds_.size(); }
 
+  /// Hands them all over.
+  std::vector<unique_fd> release() noexcept { return std::exchange(fds_, {}); }
+
   /// Closes them all.
   void clear() noexcept { fds_.clear(); }
 

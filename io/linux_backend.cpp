@@ -9,6 +9,7 @@
 #include "crosvisor/io/linux_image_builder.hpp"
 #include "crosvisor/io/linux_vmm_launcher.hpp"
 #include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/standard_streams.hpp"
 #include "crosvisor/io/vhost_cid_claimer.hpp"
 
 #include <fcntl.h>
@@ -17,19 +18,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace crosvisor::io {
 
 namespace {
-
-void fill_standard_streams() {
-  int fd = 0;
-  do
-    fd = ::open("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd >= 0)
-    ::close(fd);
-}
 
 void raise_descriptor_limit() {
   rlimit limit;
@@ -78,6 +73,21 @@ std::string os_folder(const linux_backend_options& options) {
   return installed ? *installed : CROSVISOR_FULL_DATADIR "/crosvisor/os";
 }
 
+result<vmm_confinement> confine(const confinement_options& options, const host_info& host,
+                                const disk_server_programs& disk_server) {
+  std::vector<std::string> programs, plugins;
+  for (const auto& vmm : host.vmms)
+    if (vmm.usable.available)
+      programs.push_back(vmm.path);
+  if (host.vsock_device.available)
+    programs.push_back(host.vsock_device.detail);
+  if (disk_server) {
+    programs.push_back(disk_server.nbdkit);
+    plugins.push_back(disk_server.plugin);
+  }
+  return vmm_confinement::make(options, programs, plugins);
+}
+
 result<std::shared_ptr<event_loop>> make_guest_loop() {
   try {
     return make_shared_loop("crosvisor-guest");
@@ -113,6 +123,10 @@ result<backend> make_linux_backend(const linux_backend_options& options) {
   launching.logs = options.logs;
   launching.kept_logs = options.kept_logs;
   launching.workers = options.workers;
+  auto confinement = confine(options.confinement, made.host, launching.disk_server);
+  if (!confinement)
+    return confinement.why();
+  launching.confinement = std::move(*confinement);
   auto launcher = make_linux_vmm_launcher(launching, make_drivers(made.host));
   if (!launcher)
     return launcher.why();

@@ -5,6 +5,7 @@
 #include "crosvisor/io/backend.hpp"
 #include "crosvisor/io/log/console_log.hpp"
 #include "crosvisor/io/result.hpp"
+#include "crosvisor/io/vmm/confinement.hpp"
 
 #include <cstddef>
 #include <string>
@@ -32,6 +33,8 @@ struct linux_backend_options {
   std::size_t kept_logs = 64;
   /// Threads that start VMMs, and again as many that speak to them; made when they are needed.
   std::size_t workers = 8;
+  /// How each VMM and its helpers are confined.
+  confinement_options confinement = {};
   /// Raises the soft limit of open descriptors to the hard one. A VM takes about ten, and the usual
   /// soft limit is 1,024.
   bool raise_descriptor_limit = true;

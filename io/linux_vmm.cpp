@@ -97,13 +97,18 @@ void linux_vmm::abandon() {
 }
 
 void linux_vmm::remove_dir(std::function<void()> done) {
-  std::shared_ptr<runtime_dir> dir;
+  struct kept {
+    std::unique_ptr<runtime_dir> dir;
+    vm_confinement confinement;
+  };
+  auto last = std::make_shared<kept>();
   {
     std::lock_guard lock{mutex_};
-    dir = std::move(dir_);
+    last->dir = std::move(dir_);
+    last->confinement = std::move(confinement_);
   }
-  auto task = [dir = std::move(dir), done = std::move(done)]() mutable {
-    dir = nullptr;
+  auto task = [last = std::move(last), done = std::move(done)]() mutable {
+    last = nullptr;
     done();
   };
   // Removing files may take its time.

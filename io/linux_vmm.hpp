@@ -10,6 +10,7 @@
 #include "crosvisor/io/log/log_store.hpp"
 #include "crosvisor/io/runtime_dir.hpp"
 #include "crosvisor/io/vmm/companions.hpp"
+#include "crosvisor/io/vmm/vm_confinement.hpp"
 #include "crosvisor/io/vmm/vmm_driver.hpp"
 
 #include <cstdint>
@@ -61,6 +62,7 @@ private:
   result<void> make_vsock(const launch_request& request, vmm_resources& made);
   void start_vsock(vmm_resources& made);
   result<void> make_disk_servers(const vmm_driver& driver, vmm_resources& made);
+  result<void> make_control(const vmm_driver& driver, vmm_resources& made);
   launch_result start(const vmm_driver& driver, vmm_resources& made);
   void take(const vmm_driver& driver, vmm_resources& made);
   void fail(launch_error why, const std::string& log_name);
@@ -92,6 +94,7 @@ private:
   std::unique_ptr<companions> companions_;
   vm_cid kernel_cid_ = no_cid; // Where the kernel has its vsock.
   std::unique_ptr<runtime_dir> dir_;
+  vm_confinement confinement_;
   std::function<void()> released_; // Asked for before the end.
 
   // The launching worker's, then the loop's.

@@ -15,6 +15,7 @@ namespace crosvisor::io {
 
 struct vmm_resources {
   vm_file_descriptors files;
+  vm_confinement confinement; // Goes after all processes.
   std::unique_ptr<runtime_dir> dir;
   log_dir logs;
   std::shared_ptr<console_log> console;
@@ -83,6 +84,9 @@ linux_vmm::launch_result linux_vmm::try_launch(launch_request& request, vmm_reso
   if (!files)
     return bad(files.why());
   made.files = std::move(*files);
+  if (host_.confinement.users() && driver->reopens() != reopened_files::none)
+    if (auto copied = copy_unreadable(request.config, made.files); !copied)
+      return bad(copied.why());
   describe(request, made.files, made.vm);
   if (auto able = driver->check(made.vm); !able)
     return std::make_unique<launch_error>(launch_error{launch_failure::no_vmm, able.why().what});
@@ -99,6 +103,10 @@ linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_
   if (!dir)
     return refused(dir.why());
   made.dir = std::move(*dir);
+  auto confinement = vm_confinement::make(host_.confinement, request.cid);
+  if (!confinement)
+    return refused(confinement.why());
+  made.confinement = std::move(*confinement);
   auto logs = host_.logs->make(request.cid, request.config.name);
   if (!logs)
     return refused(logs.why());
@@ -110,18 +118,26 @@ linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_
   auto& driver = *host_.driver(request.choice.vmm);
   if (auto done = make_disk_servers(driver, made); !done)
     return refused(done.why());
-  auto endpoint = driver.make_endpoint(*made.dir);
-  if (!endpoint)
-    return refused(endpoint.why());
-  made.endpoint = std::move(*endpoint);
-  made.vm.control = made.endpoint.vmm.get();
-  made.vm.control_path = made.endpoint.path;
   made.vm.console = made.console->writer();
   made.vm.log = made.log->writer();
   made.vm.failures = made.failures->writer();
   if (made.device)
     made.vm.vsock_device = made.device->vmm_end();
+  if (auto done = make_control(driver, made); !done)
+    return refused(done.why());
   return nullptr;
+}
+
+result<void> linux_vmm::make_control(const vmm_driver& driver, vmm_resources& made) {
+  auto endpoint = driver.make_endpoint(*made.dir);
+  if (!endpoint)
+    return endpoint.why();
+  made.endpoint = std::move(*endpoint);
+  made.vm.control = made.endpoint.vmm.get();
+  made.vm.control_path = made.endpoint.path;
+  if (driver.reopens() == reopened_files::all)
+    return made.confinement.let_into(*made.dir, made.vm);
+  return {};
 }
 
 /// The kernel's where the registry has claimed the CID there, else a device's where there is one.
@@ -157,6 +173,7 @@ result<void> linux_vmm::make_disk_servers(const vmm_driver& driver, vmm_resource
       return connection.why();
     auto command = disk_server_command(host_.disk_server, disk, connection->server.get(),
                                        made.vmm_log->writer());
+    made.confinement.apply_to(command);
     if (auto done = made.beside->start("disk server", command); !done)
       return failure{done.why().code, "disk server: " + done.why().what};
     disk.server = connection->vmm.get();
@@ -202,6 +219,7 @@ linux_vmm::launch_result linux_vmm::start(const vmm_driver& driver, vmm_resource
   }
   auto command = driver.command(made.vm);
   command.stdout_fd = command.stderr_fd = made.vmm_log->writer();
+  made.confinement.apply_to(command, made.vm.accel);
   auto child = child_process::start(
     host_.loop, command, [self = shared_from_this()](exit_status s) { self->exited(s); });
   if (!child) {
@@ -219,6 +237,7 @@ void linux_vmm::start_vsock(vmm_resources& made) {
   if (!made.device)
     return;
   auto command = made.device->command(host_.vsock_program, made.vm.cid, made.vmm_log->writer());
+  made.confinement.apply_to(command);
   auto started = made.beside->start("vsock device", command);
   made.device->close_ends();
   if (!started)
@@ -241,6 +260,7 @@ void linux_vmm::take(const vmm_driver& driver, vmm_resources& made) {
     std::lock_guard lock{mutex_};
     phase_ = phase::running;
     dir_ = std::move(made.dir);
+    confinement_ = std::move(made.confinement);
     device_ = std::move(made.device);
     companions_ = std::move(made.beside);
     kernel_cid_ = made.vm.vsock >= 0 ? made.vm.cid : no_cid;

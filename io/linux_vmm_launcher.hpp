@@ -7,6 +7,7 @@
 #include "crosvisor/io/log/console_log.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/vmm/disk_server.hpp"
+#include "crosvisor/io/vmm/vm_confinement.hpp"
 #include "crosvisor/io/vmm/vmm_driver.hpp"
 
 #include <cstddef>
@@ -29,6 +30,8 @@ struct vmm_launcher_options {
   std::string vsock_program;
   /// What serves composite disks to VMMs that can't open them; empty: such VMs can't be launched.
   disk_server_programs disk_server;
+  /// How VMs' processes are confined.
+  vmm_confinement confinement = {};
   /// Where the connections of all devices go; null: they are closed.
   std::shared_ptr<guest_door> door;
   /// Threads that start VMMs, and again as many that speak to them; made when they are needed.

@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -25,15 +26,6 @@ spdlog::level::level_enum to_spdlog(level of) {
     case level::off: break;
   }
   return spdlog::level::off;
-}
-
-/// Whether standard error is the journal's: systemd.exec(5), $JOURNAL_STREAM.
-bool stderr_is_journal() {
-  const auto* stream = std::getenv("JOURNAL_STREAM");
-  struct stat st {};
-  if (stream == nullptr || ::fstat(STDERR_FILENO, &st) != 0)
-    return false;
-  return std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino) == stream;
 }
 
 /// The `<N>` of sd-daemon(3), from syslog's priorities.
@@ -75,7 +67,28 @@ spdlog::logger& logger() {
   return *instance;
 }
 
+/// Null: standard error.
+std::atomic<line_writer> writer_in_use{nullptr};
+
+void write_line(level of, const about_vm* vm, std::string_view line) {
+  if (auto writer = writer_in_use.load())
+    return writer(of, vm, line);
+  logger().log(to_spdlog(of), spdlog::string_view_t{line.data(), line.size()});
+}
+
 } // namespace
+
+bool stderr_is_journal() {
+  const auto* stream = std::getenv("JOURNAL_STREAM");
+  struct stat st {};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &st) != 0)
+    return false;
+  return std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino) == stream;
+}
+
+void write_to(line_writer writer) noexcept {
+  writer_in_use.store(writer);
+}
 
 void set_level(level least) {
   logger().set_level(to_spdlog(least));
@@ -86,7 +99,11 @@ bool enabled(level of) noexcept {
 }
 
 void write(level of, std::string_view line) {
-  logger().log(to_spdlog(of), spdlog::string_view_t{line.data(), line.size()});
+  write_line(of, nullptr, line);
+}
+
+void write(level of, const about_vm& vm, std::string_view line) {
+  write_line(of, &vm, line);
 }
 
 } // namespace crosvisor::log

@@ -2,6 +2,8 @@
 // The one way to log: log::info("vm {} started vmm pid {}", cid, pid), subject verb object.
 #pragma once
 
+#include "crosvisor/messages/fwd.hpp"
+
 #include <fmt/core.h>
 
 #include <cstdint>
@@ -19,14 +21,36 @@ void set_level(level least);
 
 bool enabled(level of) noexcept;
 
+/// The VM that a line is about. Borrows its name.
+struct about_vm {
+  vm_cid cid = no_cid;
+  std::string_view name = {};
+};
+
 /// One line to standard error: with a time for people, or with a `<N>` priority and without one
-/// when the journal reads it (sd-daemon(3)). Any thread.
+/// when the journal reads it (sd-daemon(3)); or to where write_to() says. Any thread.
 void write(level of, std::string_view line);
+void write(level of, const about_vm& vm, std::string_view line);
+
+/// Takes a line; `vm` is null where it is about none. Called on any thread.
+using line_writer = void (*)(level of, const about_vm* vm, std::string_view line);
+
+/// Lines go to `writer` from now on; null: to standard error. Any thread.
+void write_to(line_writer writer) noexcept;
+
+/// Whether standard error is the journal's: systemd.exec(5), $JOURNAL_STREAM.
+bool stderr_is_journal();
 
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::debug))
     write(level::debug, fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <class... Args>
+void debug(const about_vm& vm, fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(level::debug))
+    write(level::debug, vm, fmt::format(format, std::forward<Args>(args)...));
 }
 
 template <class... Args>
@@ -36,15 +60,33 @@ void info(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 template <class... Args>
+void info(const about_vm& vm, fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(level::info))
+    write(level::info, vm, fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <class... Args>
 void warn(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::warn))
     write(level::warn, fmt::format(format, std::forward<Args>(args)...));
 }
 
 template <class... Args>
+void warn(const about_vm& vm, fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(level::warn))
+    write(level::warn, vm, fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <class... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::error))
     write(level::error, fmt::format(format, std::forward<Args>(args)...));
+}
+
+template <class... Args>
+void error(const about_vm& vm, fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(level::error))
+    write(level::error, vm, fmt::format(format, std::forward<Args>(args)...));
 }
 
 } // namespace crosvisor::log

@@ -4,11 +4,13 @@
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/disk/image_header.hpp"
 #include "crosvisor/io/disk/image_size.hpp"
+#include "crosvisor/io/disk/memory_file.hpp"
 #include "crosvisor/io/disk/open_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -25,21 +27,28 @@ bool is_written(use of) {
   return of == use::written_file || of == use::written_disk;
 }
 
-std::optional<std::string> use_problem(int flags, use of) {
-  if (of != use::output)
-    return access_problem(flags, is_written(of));
-  return writes(flags) ? std::nullopt : std::optional<std::string>{"is not open for writing"};
+std::optional<std::string> use_problem(int fd, int flags, use of) {
+  auto problem = of == use::output ? std::nullopt : access_problem(flags, is_written(of));
+  if (of == use::output && !writes(flags))
+    problem = "is not open for writing";
+  if (!problem && is_written(of) && is_sealed(fd))
+    problem = "is sealed against writing";
+  return problem;
 }
 
-std::optional<std::string> type_problem(const struct stat& is, use of) {
+std::optional<std::string> type_problem(int fd, const struct stat& is, use of) {
   if (S_ISDIR(is.st_mode))
     return "is a directory";
-  if (of == use::output || S_ISREG(is.st_mode))
-    return std::nullopt;
+  if (S_ISREG(is.st_mode))
+    return is_of_kernel(fd) ? std::optional<std::string>{"is a file of the kernel's"}
+                            : std::nullopt;
   if (of == use::file || of == use::written_file)
     return "is not a regular file";
-  return S_ISBLK(is.st_mode) ? std::nullopt
-                             : std::optional<std::string>{"is neither a file nor a block device"};
+  if (of == use::output && !S_ISCHR(is.st_mode) && !S_ISFIFO(is.st_mode) && !S_ISSOCK(is.st_mode))
+    return "is neither a file, a pipe, a socket nor a character device";
+  if (of != use::output && !S_ISBLK(is.st_mode))
+    return "is neither a file nor a block device";
+  return std::nullopt;
 }
 
 bool is_empty(int fd) {
@@ -65,12 +74,12 @@ public:
     auto flags = ::fcntl(fd, F_GETFL);
     if (fd < 0 || flags < 0 || ::fstat(fd, &is_) != 0)
       return problem("came without a descriptor");
-    if (auto what = type_problem(is_, of))
+    if (auto what = type_problem(fd, is_, of))
       return problem(*what);
-    if (auto what = use_problem(flags, of))
+    if (auto what = use_problem(fd, flags, of))
       return problem(*what);
     if (of == use::output)
-      return {};
+      return check_output();
     if (is_empty(fd))
       return problem("is empty");
     return check_twice(is_written(of));
@@ -131,6 +140,13 @@ private:
     return {};
   }
 
+  // Console and log may go to one file, but to none that is an image.
+  result<void> check_output() {
+    auto image = std::find_if(seen_.begin(), seen_.end(),
+                              [this](const auto& other) { return other.file == identity_of(is_); });
+    return image == seen_.end() ? result<void>{} : problem("is the same file as " + image->label);
+  }
+
   failure problem(const std::string& what) const { return {0, label_ + ": " + what}; }
 
   const descriptor_set& files_;
@@ -163,6 +179,13 @@ result<described_disk> describe_built(const disk_config& disk, std::size_t numbe
   return described;
 }
 
+/// The group's, too, since the VMM's user may be in it.
+bool is_readable_by_all(int fd) {
+  constexpr mode_t group_and_others = S_IRGRP | S_IROTH;
+  struct stat is;
+  return ::fstat(fd, &is) == 0 && (is.st_mode & group_and_others) == group_and_others;
+}
+
 bool is_block_device(int fd) {
   struct stat is;
   return ::fstat(fd, &is) == 0 && S_ISBLK(is.st_mode);
@@ -185,6 +208,26 @@ result<void> check_vm_files(const vm_config& config, const descriptor_set& files
   if (auto fit = check.check(config.console, "console", use::output); !fit)
     return fit;
   return check.check(config.log, "log", use::output);
+}
+
+result<void> copy_unreadable(const vm_config& config, vm_file_descriptors& files) {
+  for (auto [file, fd, name] : {std::tuple{&config.kernel, &files.kernel, "kernel"},
+                                {&config.initrd, &files.initrd, "initrd"},
+                                {&config.bootloader, &files.bootloader, "bootloader"}}) {
+    if (*fd < 0 || is_readable_by_all(*fd))
+      continue;
+    auto copied = copy_to_memory_file(name, *fd, max_copied_boot_bytes);
+    if (!copied && copied.why().code == EFBIG)
+      return failure{0, std::string{name} + " " + in_quotes(file->path)
+                          + ": can't be read by all users, and has more than the "
+                          + std::to_string(max_copied_boot_bytes >> 20)
+                          + " MiB that are copied; chmod it to o+r"};
+    if (!copied)
+      return copied.why();
+    files.reopened.push_back(std::move(*copied));
+    *fd = files.reopened.back().get();
+  }
+  return {};
 }
 
 result<vm_file_descriptors> describe_vm_files(const vm_config& config, const descriptor_set& files,

@@ -194,13 +194,17 @@ using service_actor = image_maker_actor::extend<
   caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;
 
 /// What stands between the service and whoever is not trusted: the one actor that is reached from
-/// other processes. It knows VMs by their CIDs, so that no handle ever leaves the process, and asks
-/// for each message who sent it; service/permissions.hpp says who may. Besides what is said here,
-/// every message is answered denied, and those about a VM no_such_vm, also where the sender may not
-/// know that there is one.
+/// other processes. It knows VMs by their CIDs, so that no handle ever leaves the process: whatever
+/// the sender is told or answered comes from the door. It asks for each message who sent it;
+/// service/permissions.hpp says who may. Besides what is said here, every message is answered
+/// denied; those about a VM no_such_vm, also where the sender may not know that there is one; busy,
+/// where the sender's principal has as much as it may; timed_out and shutting_down. What the sender
+/// may not do and is not answered is dropped.
 using door_actor = caf::typed_actor<
   // CREATE a VM with the descriptors that the tickets stand for; it does not run yet. The sender
-  // holds a reference, as if it had attached. As service_actor's; no_such_ticket.
+  // holds a reference, as if it had attached. As service_actor's; no_such_ticket: nothing is
+  // created, and no ticket of the request is good any more, as after any other error. unsupported:
+  // there are tickets, and the sender is on another host.
   caf::replies_to<create_atom, vm_config, ticket_list>::with<vm_info>,
   // FIND a VM by its name. no_such_vm.
   caf::replies_to<caf::get_atom, vm_name>::with<vm_info>,
@@ -210,7 +214,7 @@ using door_actor = caf::typed_actor<
   caf::replies_to<list_atom>::with<std::vector<vm_info>>,
   // What this HOST can do.
   caf::replies_to<caf::get_atom, host_atom>::with<host_info>,
-  // START, STOP, KILL, SUSPEND, RESUME: as vm_actor's.
+  // START, STOP, KILL, SUSPEND, RESUME: as vm_actor's. A guest gets an hour of grace at most.
   caf::replies_to<start_atom, vm_cid>::with<vm_info>,
   caf::replies_to<stop_atom, vm_cid, caf::timespan>::with<vm_info>,
   caf::replies_to<kill_atom, vm_cid>::with<vm_info>,
@@ -226,13 +230,15 @@ using door_actor = caf::typed_actor<
   // sender is on another host.
   caf::replies_to<caf::open_atom, output_atom, vm_cid>::with<ticket>,
   // SUBSCRIBE the sender, an output_reader_actor, to the payload's output, GRANT it bytes, and
-  // UNSUBSCRIBE it: as vm_actor's.
+  // UNSUBSCRIBE it: as vm_actor's. The pieces come from the door: who reads two VMs needs a reader
+  // for each.
   caf::replies_to<caf::subscribe_atom, output_atom, vm_cid>::with<caf::ok_atom>,
   caf::reacts_to<credit_atom, vm_cid, std::uint64_t>,
   caf::reacts_to<caf::unsubscribe_atom, output_atom, vm_cid>,
   // READ a piece of a kept log, also of a VM that is forgotten. no_such_vm.
   caf::replies_to<caf::get_atom, log_query>::with<log_piece>,
-  // SUBSCRIBE the sender to one VM's events: as vm_actor's.
+  // SUBSCRIBE the sender to one VM's events: as vm_actor's. Where the VM's supervisor is lost, the
+  // door says `dead` in its place.
   caf::replies_to<caf::subscribe_atom, vm_cid>::with<vm_info>,
   caf::reacts_to<caf::unsubscribe_atom, vm_cid>,
   // WATCH all VMs: the sender, a subscriber_actor, is told every event from now on; with `true`,
@@ -240,8 +246,9 @@ using door_actor = caf::typed_actor<
   // changes nothing.
   caf::replies_to<watch_atom, bool>::with<caf::ok_atom>, caf::reacts_to<caf::unsubscribe_atom>,
   // ATTACH: the sender holds a reference, until it detaches or goes down; once, however often it is
-  // repeated. The last reference gone stops the VM by the ladder. One whose connection is lost
-  // keeps it for the grace period, within which its principal may attach anew. wrong_state: dead.
+  // repeated. The last reference gone stops the VM by the ladder, and nobody who comes then undoes
+  // that. One whose connection is lost keeps it for the grace period, within which its principal
+  // may attach anew. wrong_state: dead.
   caf::replies_to<attach_atom, vm_cid>::with<vm_info>, caf::reacts_to<detach_atom, vm_cid>,
   // HOLD a reference that is nobody's, so that the VM lives on by itself. Repeating it is fine.
   // wrong_state: dead.
@@ -257,5 +264,30 @@ using door_actor = caf::typed_actor<
   // the interface of a progress_actor.
   caf::replies_to<create_atom, partition_spec, ticket_list>::with<caf::ok_atom>,
   caf::replies_to<create_atom, idsig_spec, ticket_list>::with<idsig_info>>;
+
+/// The actor behind a door_actor: what VMs tell it, and its own timers and threads. It takes these
+/// from nobody else, whatever a transport lets through.
+using doorkeeper_actor = door_actor::extend<
+  // What happened to a VM that was created here.
+  caf::reacts_to<vm_event>,
+  // The reference with this number was LOST with its connection so long ago that it is dropped.
+  caf::reacts_to<expired_atom, vm_cid, std::uint64_t>,
+  // The piece of a kept log that was asked for under this number.
+  caf::reacts_to<finished_atom, std::uint64_t, log_piece>,
+  // It could not be read: an errno value, and a sentence.
+  caf::reacts_to<failed_atom, std::uint64_t, std::int32_t, std::string>>;
+
+/// Reads a VM's output for somebody on the other side of the door.
+using output_relay_actor = output_reader_actor::extend<
+  // SUBSCRIBE to it: as vm_actor's.
+  caf::replies_to<caf::subscribe_atom, output_atom>::with<caf::ok_atom>,
+  // GRANT so many bytes more.
+  caf::reacts_to<credit_atom, std::uint64_t>>;
+
+/// Has one image made for somebody on the other side of the door.
+using image_client_actor = progress_actor::extend<
+  // MAKE it: as image_maker_actor's; once.
+  caf::replies_to<create_atom, partition_spec, vm_files>::with<caf::ok_atom>,
+  caf::replies_to<create_atom, idsig_spec, vm_files>::with<idsig_info>>;
 
 } // namespace crosvisor

@@ -13,9 +13,10 @@ declare -rA packages_for=(
     libprotobuf-dev protobuf-compiler nbdkit-plugin-dev"
   [guest]="apksigner binutils cpio g++ lz4 openssl xz-utils zip zstd"
   [run]="qemu-system-x86 qemu-utils nbdkit"
-  [judges]="apksigner cryptsetup-bin fdisk fsverity gdisk libnbd-bin
+  [judges]="apksigner cryptsetup-bin fdisk fsverity gdisk iproute2 libnbd-bin
     protobuf-compiler qemu-utils"
-  [bench]="cryptsetup-bin fsverity libbenchmark-dev openssl"
+  [bench]="cryptsetup-bin fsverity libbenchmark-dev libvirt-clients
+    libvirt-daemon libvirt-daemon-driver-qemu openssl"
   [lint]="clang-format clang-tidy shellcheck"
   [fuzz]="clang libclang-rt-dev"
 )

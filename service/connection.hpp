@@ -39,6 +39,13 @@ public:
   virtual caf::actor_system& system() noexcept = 0;
   virtual const door_actor& door() const noexcept = 0;
 
+  /// Where the service is.
+  virtual const endpoint& where() const noexcept = 0;
+
+  /// Connects anew after the door was lost; it is then another handle. Blocks for `bound` at most.
+  /// Fails where there is nothing to connect to: an embedded service has ended for good.
+  virtual io::result<void> reconnect(std::chrono::milliseconds bound) = 0;
+
   /// Null unless the service is embedded.
   virtual embedded_service* embedded() noexcept = 0;
 

@@ -2,35 +2,47 @@
 // The door: whatever comes from other processes passes through it.
 #pragma once
 
+#include "crosvisor/io/descriptor_set.hpp"
 #include "crosvisor/io/log/kept_log_reader.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
 #include "crosvisor/messages/interfaces.hpp"
 #include "crosvisor/service/caller_directory.hpp"
 #include "crosvisor/service/permissions.hpp"
+#include "crosvisor/service/shared_grants.hpp"
 
 #include <caf/actor_system.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 namespace crosvisor {
 
-/// The grants in force, which a reload replaces. Any thread.
-class shared_grants {
-public:
-  explicit shared_grants(permission_grants grants);
-  std::shared_ptr<const permission_grants> get() const;
-  void set(permission_grants grants);
-
-private:
-  std::shared_ptr<const permission_grants> grants_; // By std::atomic_load and std::atomic_store.
+/// How long the door waits for the actors behind it. All are finite and positive, and longer than
+/// the bounds that those have themselves.
+struct door_timeouts {
+  /// For the service to create a VM; nothing of that waits for a VMM.
+  caf::timespan create = std::chrono::seconds{60};
+  /// For a VM or the service to say what it knows.
+  caf::timespan state = std::chrono::seconds{10};
+  /// For a VM to run: its images made, its VMM started, or what is left of it gone.
+  caf::timespan start = std::chrono::minutes{3};
+  /// For a VMM to do what it is told, and, beyond the request's own bound, for a connection.
+  caf::timespan control = std::chrono::seconds{60};
+  /// For an image, its turn among the others included.
+  caf::timespan image = std::chrono::hours{24};
 };
+
+/// Closes the descriptors of a request that has no use for them any more. close(2) of a stranger's
+/// file may block, so it is better done elsewhere. Any thread.
+using descriptor_closer = std::function<void(const caller& whose, io::descriptor_set files)>;
 
 struct door_options {
   service_actor service;
   std::shared_ptr<const caller_directory> callers;
   std::shared_ptr<shared_grants> grants;
+  /// Null: no descriptors are passed, as if everybody were on another host.
   std::shared_ptr<io::ticket_store> tickets;
   /// Null: kept logs can't be read.
   std::shared_ptr<io::kept_log_reader> logs;
@@ -38,7 +50,7 @@ struct door_options {
   caf::timespan stop_grace = std::chrono::seconds{10};
   /// How long the reference of a lost connection is kept.
   caf::timespan reference_grace = std::chrono::seconds{10};
-  /// The longest that a stop takes; see longest_stop().
+  /// The longest that a stop takes beyond the grace that its sender gives; see longest_stop().
   caf::timespan longest_stop = std::chrono::minutes{1};
   /// How many events are kept for those who watch with history.
   std::size_t kept_events = 1024;
@@ -46,6 +58,9 @@ struct door_options {
   /// may subscribe or watch. More are refused as busy.
   std::size_t vms_per_principal = 1024;
   std::size_t subscriptions_per_principal = 256;
+  door_timeouts timeouts = {};
+  /// Empty: they are closed where the last one lets go of them.
+  descriptor_closer close = {};
 };
 
 /// Spawns the door. It monitors the service and ends with it. A message that it does not know is

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/embedded_service.hpp"
 
+#include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/linux_backend.hpp"
 #include "crosvisor/messages/register_types.hpp"
 #include "crosvisor/service/shared_cids.hpp"
@@ -8,6 +9,12 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <utility>
 
 namespace crosvisor {
@@ -18,13 +25,43 @@ namespace {
 constexpr caf::timespan answer_slack = std::chrono::seconds{5};
 
 struct system_config : caf::actor_system_config {
-  system_config() {
+  explicit system_config(const embedded_service_options& options) {
     register_types(*this);
     // Stealing sleeps between polls, and one VM keeps no more than two threads busy.
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", std::size_t{2});
+    if (options.configure)
+      options.configure(*this);
   }
 };
+
+/// The first uid of VMs' users, as the environment has it; 0: they have none.
+io::result<std::uint32_t> first_vmm_uid() {
+  const auto* text = std::getenv("CROSVISOR_VMM_UID");
+  if (text == nullptr)
+    return io::vmm_user_range{}.first_uid;
+  std::uint32_t uid = 0;
+  auto end = text + std::strlen(text);
+  if (auto [at, why] = std::from_chars(text, end, uid); why != std::errc{} || at != end)
+    return io::failure{0, "CROSVISOR_VMM_UID: " + io::in_quotes(text)
+                            + " is no number from 0 to 4294967295"};
+  return uid;
+}
+
+io::result<io::confinement_options>
+confinement(const std::optional<io::confinement_options>& wanted) {
+  if (wanted)
+    return *wanted;
+  io::confinement_options result;
+  if (::geteuid() != 0)
+    return result;
+  auto first = first_vmm_uid();
+  if (!first)
+    return first.why();
+  result.users = io::vmm_user_range{*first};
+  result.optional = true;
+  return result;
+}
 
 io::linux_backend_options backend_options(const embedded_service_options& options,
                                           const process_dir& dir) {
@@ -48,21 +85,28 @@ embedded_service::start(const embedded_service_options& options) {
   auto dir = process_dir::make(options.where.runtime);
   if (!dir)
     return dir.why();
-  auto host = io::make_linux_backend(backend_options(options, *dir));
+  auto confined = confinement(options.confinement);
+  if (!confined)
+    return confined.why();
+  auto how = backend_options(options, *dir);
+  how.confinement = std::move(*confined);
+  auto host = io::make_linux_backend(how);
   if (!host)
     return host.why();
   auto cids = shared_cids::make(dir->parent(), std::move(host->cids));
   if (!cids)
     return cids.why();
   host->cids = std::move(*cids);
-  return std::make_unique<embedded_service>(std::move(*dir), std::move(*host), options.where.state);
+  return std::make_unique<embedded_service>(std::move(*dir), std::move(*host), options);
 }
 
-embedded_service::embedded_service(process_dir dir, io::backend host, std::string state_dir)
+embedded_service::embedded_service(process_dir dir, io::backend host,
+                                   const embedded_service_options& options)
     : dir_(std::move(dir)),
       host_(std::move(host)),
-      state_dir_(std::move(state_dir)),
-      config_(std::make_unique<system_config>()),
+      state_dir_(options.where.state),
+      options_(options.service),
+      config_(std::make_unique<system_config>(options)),
       system_(std::make_unique<caf::actor_system>(*config_)),
       service_(spawn_service(*system_, host_, options_)) {}
 

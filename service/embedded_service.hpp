@@ -4,6 +4,7 @@
 
 #include "crosvisor/io/backend.hpp"
 #include "crosvisor/io/result.hpp"
+#include "crosvisor/io/vmm/confinement.hpp"
 #include "crosvisor/messages/interfaces.hpp"
 #include "crosvisor/service/directories.hpp"
 #include "crosvisor/service/process_dir.hpp"
@@ -12,6 +13,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +30,13 @@ struct embedded_service_options {
   std::string disk_plugin;
   /// The folder of the operating systems for apps; empty: where they are installed.
   std::string os_folder;
+  /// How VMs are confined. None: each VM runs as a user of its own where this process is root and
+  /// nothing is in the way; CROSVISOR_VMM_UID names the first of these users, and 0 turns it off.
+  std::optional<io::confinement_options> confinement = {};
+  /// The service's own.
+  service_options service = {};
+  /// Called with the configuration of the actor system before that begins; may be empty.
+  std::function<void(caf::actor_system_config&)> configure = {};
 };
 
 /// A service, its actor system and its backend. Several processes may each have one over the same
@@ -38,7 +47,7 @@ public:
   static io::result<std::unique_ptr<embedded_service>>
   start(const embedded_service_options& options);
 
-  embedded_service(process_dir dir, io::backend host, std::string state_dir);
+  embedded_service(process_dir dir, io::backend host, const embedded_service_options& options);
   embedded_service(const embedded_service&) = delete;
   embedded_service& operator=(const embedded_service&) = delete;
   /// Kills the VMs that are left, ends every thread and removes the process's directory.

@@ -19,6 +19,10 @@ enum class permission : std::uint8_t {
 };
 inline constexpr std::size_t permission_count = 3;
 
+/// Whether nothing is refused to them, and every VM is theirs: the service's own process, and root
+/// at the other end of a socket. A certificate is never that.
+bool may_do_all(const caller& who) noexcept;
+
 /// To whom one permission is granted.
 struct permission_grant {
   std::vector<std::uint32_t> uids;
@@ -71,19 +75,20 @@ enum class door_request : std::uint8_t {
   make_partition,
   make_idsig,
 };
+inline constexpr std::size_t door_request_count = 32;
 
 /// What a request asks for.
 struct door_rule {
   door_request request;
-  /// All of these.
+  /// All of these. None: to have anything is enough.
   std::vector<permission> needs;
   /// It is about one VM, and for its owner and whom it was passed to...
   bool of_ones_own = false;
-  /// ... or, where that is set, for whoever has this.
+  /// ... or, where that is set, for whoever has `debug`, who needs nothing else.
   bool or_debug = false;
 };
 
-/// The whole table, one rule for each request.
+/// The whole table, one rule for each request, in the order of the enumeration.
 std::span<const door_rule> door_rules();
 
 const door_rule& rule_of(door_request request);

@@ -13,8 +13,6 @@ namespace crosvisor::io {
 
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-
 /// Walks a text, and counts what nlohmann's lexer has taken of it.
 class counting_iterator {
 public:
@@ -60,7 +58,7 @@ class tree_builder {
 public:
   tree_builder(const json_source& source, const std::size_t& taken)
       : source_(source), taken_(taken), last_taken_(0) {
-    if (source.text().starts_with(byte_order_mark))
+    if (source.begins_with_mark())
       last_taken_ = byte_order_mark.size();
   }
 
@@ -218,7 +216,7 @@ std::string json_value::describe() const {
 }
 
 failure json_source::complain(std::size_t offset, const std::string& what) const {
-  auto before = text_.substr(0, offset);
+  auto before = written_.substr(0, offset);
   if (before.starts_with(byte_order_mark))
     before.remove_prefix(byte_order_mark.size());
   auto line = 1 + std::count(before.begin(), before.end(), '\n');
@@ -228,10 +226,16 @@ failure json_source::complain(std::size_t offset, const std::string& what) const
   return {0, file_name_ + ':' + std::to_string(line) + ':' + std::to_string(column) + ": " + what};
 }
 
+result<void> check_size(const json_source& source) {
+  if (source.text().size() > max_json_bytes)
+    return source.complain(0, "larger than " + std::to_string(max_json_bytes >> 20) + " MiB");
+  return {};
+}
+
 result<json_value> parse_json(const json_source& source) {
   auto text = source.text();
-  if (text.size() > max_json_bytes)
-    return source.complain(0, "larger than " + std::to_string(max_json_bytes >> 20) + " MiB");
+  if (auto fits = check_size(source); !fits)
+    return fits.why();
   // The library's own words for this are another version's.
   if (text.empty())
     return source.complain(0, "malformed JSON: unexpected end of input; expected '[', '{', or a "

@@ -42,19 +42,30 @@ struct json_member {
   json_value value;
 };
 
+inline constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+
 /// A text and the name of the file that it came from. Borrows the text.
 class json_source {
 public:
   json_source(std::string_view text, std::string file_name)
-      : text_(text), file_name_(std::move(file_name)) {}
+      : text_(text), written_(text), file_name_(std::move(file_name)) {}
+
+  /// `text` in place of what `other` holds, with the same offsets, while complaints count in
+  /// characters of the other's.
+  json_source(std::string_view text, const json_source& other)
+      : text_(text), written_(other.written_), file_name_(other.file_name_) {}
 
   std::string_view text() const noexcept { return text_; }
+
+  /// Whether it begins with a byte order mark, which is no part of the document.
+  bool begins_with_mark() const noexcept { return text_.starts_with(byte_order_mark); }
 
   /// `file:line:column: what`, the column in characters, both counted from 1.
   failure complain(std::size_t offset, const std::string& what) const;
 
 private:
   std::string_view text_;
+  std::string_view written_;
   std::string file_name_;
 };
 
@@ -62,6 +73,9 @@ private:
 inline constexpr std::size_t max_json_bytes = 1u << 20;
 inline constexpr std::size_t max_json_depth = 16;
 inline constexpr std::size_t max_json_values = 4096;
+
+/// The failure of a document that is too large.
+result<void> check_size(const json_source& source);
 
 /// Parses strict JSON: no comments, no key twice in an object, no NUL in a string, and the bounds
 /// above. The failure says where.

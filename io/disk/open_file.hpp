@@ -31,6 +31,15 @@ struct file_identity {
 
 file_identity identity_of(const struct stat& is) noexcept;
 
+/// Whether it is a file of the kernel's own (procfs, sysfs and their like): what is read of it or
+/// written to it is decided by who reads and writes as well as by who opened it, so that whoever
+/// passes its descriptor would have it done with our rights. Blocks as long as the file system
+/// does.
+bool is_of_kernel(int fd) noexcept;
+
+/// Whether a file in memory is sealed against being written (F_SEAL_WRITE in fcntl(2)).
+bool is_sealed(int fd) noexcept;
+
 /// The same file, opened once more for reading alone. Only regular files and block devices.
 result<unique_fd> open_read_only(int fd);
 

@@ -49,7 +49,9 @@ result<std::shared_ptr<console_log>> log_to_files(event_loop& loop,
 
 /// To `sink`, which is taken over and whose flags are left as they are, since others may share
 /// them. A pipe, a socket or a terminal that takes no more makes the guest wait; one that breaks
-/// (EPIPE) swallows the rest. A file is written where its offset stands.
+/// (EPIPE) swallows the rest. A file is written where its offset stands. What can keep its writer
+/// waiting whatever poll(2) says has a thread of its own (output_relay.hpp), and may get its last
+/// bytes after finish() is done.
 result<std::shared_ptr<console_log>> log_to_descriptor(event_loop& loop, unique_fd sink);
 
 /// To memory, the first `most` bytes, which finish() answers with instead of the last; the rest is

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/log/log_sink.hpp"
 
+#include "crosvisor/io/log/output_relay.hpp"
+
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <fcntl.h>
@@ -197,6 +199,13 @@ result<std::unique_ptr<log_sink>> make_descriptor_sink(event_loop& loop, unique_
       sink = std::move(ours);
       kind = stream_sink::kind::nonblocking;
     }
+  }
+  if (kind == stream_sink::kind::blocking && needs_relay(sink.get(), is)) {
+    auto relayed = relay_to(std::move(sink));
+    if (!relayed)
+      return relayed.why();
+    sink = std::move(*relayed);
+    kind = stream_sink::kind::nonblocking;
   }
   auto watch = write_watch::make(loop, sink.get());
   if (!watch)

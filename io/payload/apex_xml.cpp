@@ -18,6 +18,16 @@ namespace crosvisor::io {
 
 namespace {
 
+/// Where the parser is. Newer releases of expat have a function of another name for it, and call
+/// the older one deprecated.
+template <class Parser>
+auto byte_index(Parser parser) {
+  if constexpr (requires { XML_GetCurrentByteIndex64(parser); })
+    return XML_GetCurrentByteIndex64(parser);
+  else
+    return XML_GetCurrentByteIndex(parser);
+}
+
 struct free_parser {
   void operator()(XML_Parser parser) const noexcept { XML_ParserFree(parser); }
 };
@@ -51,7 +61,7 @@ private:
   }
 
   void fail(std::string what) {
-    auto at = XML_GetCurrentByteIndex(parser_);
+    auto at = byte_index(parser_);
     if (!problem_)
       problem_ = {at < 0 ? 0 : static_cast<std::size_t>(at), std::move(what)};
     XML_StopParser(parser_, XML_FALSE);
@@ -130,7 +140,7 @@ result<apex_list> parse_apex_xml(std::string_view text, const std::string& file_
     return apex_list{file_name, reader.take()};
   if (reader.problem())
     return source.complain(reader.problem()->offset, reader.problem()->what);
-  auto at = XML_GetCurrentByteIndex(parser.get());
+  auto at = byte_index(parser.get());
   auto code = XML_GetErrorCode(parser.get());
   if (code == XML_ERROR_NO_MEMORY)
     return failure{ENOMEM, printable(file_name, 4096) + ": no memory"};

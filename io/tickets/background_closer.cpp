@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <system_error>
@@ -23,7 +24,7 @@ constexpr std::chrono::seconds last_wait{1};
 
 struct background_closer::state {
   struct of_uid {
-    std::vector<unique_fd> waiting;
+    std::deque<unique_fd> waiting;
     std::size_t count = 0; // With those that are being closed.
   };
 
@@ -34,8 +35,8 @@ struct background_closer::state {
   void work(std::uint32_t uid) {
     std::unique_lock lock{mutex};
     for (auto& own = uids[uid]; !own.waiting.empty();) {
-      auto fd = std::move(own.waiting.back());
-      own.waiting.pop_back();
+      auto fd = std::move(own.waiting.front());
+      own.waiting.pop_front();
       lock.unlock();
       fd.reset();
       lock.lock();
@@ -56,7 +57,7 @@ background_closer::~background_closer() {
 void background_closer::close(std::uint32_t uid, std::vector<unique_fd> fds) {
   if (fds.empty())
     return;
-  std::vector<unique_fd> here; // Goes after the lock.
+  std::deque<unique_fd> here; // Goes after the lock.
   std::lock_guard lock{state_->mutex};
   auto [own, first] = state_->uids.try_emplace(uid);
   own->second.count += fds.size();

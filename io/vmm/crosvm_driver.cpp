@@ -154,6 +154,11 @@ public:
 
   bool reads_composite_disks() const override { return true; }
 
+  /// 2021's creates the files of its serial ports anew.
+  reopened_files reopens() const override {
+    return is_legacy() ? reopened_files::all : reopened_files::none;
+  }
+
   child_command command(const vm_description& vm) const override {
     arguments argv{crosvm_.path};
     append(argv, global_options(crosvm_));

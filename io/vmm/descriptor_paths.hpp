@@ -18,8 +18,8 @@ inline std::string descriptor_path(int fd) {
 
 /// Every descriptor of `vm`, each once, in ascending order.
 inline std::vector<int> all_descriptors(const vm_description& vm) {
-  std::vector<int> all{vm.kernel,  vm.initrd, vm.bootloader, vm.console,     vm.log,
-                       vm.control, vm.vsock,  vm.failures,   vm.vsock_device};
+  std::vector<int> all{vm.kernel,  vm.initrd, vm.bootloader, vm.console,      vm.log,
+                       vm.control, vm.vsock,  vm.failures,   vm.vsock_device, vm.control_dir};
   for (const auto& disk : vm.disks) {
     all.push_back(disk.server >= 0 ? disk.server : disk.fd);
     if (disk.server < 0)

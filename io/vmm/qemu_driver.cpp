@@ -180,6 +180,8 @@ public:
 
   bool reads_composite_disks() const override { return false; }
 
+  reopened_files reopens() const override { return reopened_files::boot; }
+
   child_command command(const vm_description& vm) const override {
     arguments argv{qemu_.path};
     append(argv, machine(vm));

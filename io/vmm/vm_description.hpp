@@ -45,6 +45,7 @@ struct vm_description {
   int log = -1;     ///< Write end: what the guest writes to hvc2.
   int control = -1; ///< The VMM's end of its control channel; see vmm_driver::make_endpoint.
   std::string control_path; ///< control_endpoint::path.
+  int control_dir = -1;     ///< What a VMM of another user reaches control_path by.
   int vsock = -1;           ///< A claimed /dev/vhost-vsock.
   int vsock_device = -1;    ///< The VMM's end of a vhost-user connection to a vsock device.
   int failures = -1;        ///< Write end: what the guest writes to ttyS1.

@@ -10,6 +10,7 @@
 #include "crosvisor/io/worker_pool.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -47,6 +48,10 @@ public:
   virtual void conclude(exit_status status, std::function<void(vmm_exit)> done) = 0;
 };
 
+/// What a VMM opens by its path in /proc/self/fd although it has inherited it: then it needs its
+/// own user's right to it.
+enum class reopened_files : std::uint8_t { none, boot, all };
+
 /// Stateless but for the probed program; any thread.
 class vmm_driver {
 public:
@@ -64,6 +69,10 @@ public:
   /// Whether it opens composite disks by itself; else it needs a disk server for each
   /// (described_disk::server).
   virtual bool reads_composite_disks() const = 0;
+
+  /// The kernel, initrd and bootloader alone (`boot`), or its pipes, too. Then it also makes what
+  /// it needs in the runtime directory.
+  virtual reopened_files reopens() const = 0;
 
   /// A pure function: argv and the descriptors that it names. Standard output and error are left to
   /// the caller.

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace crosvisor {
 
@@ -22,13 +23,18 @@ struct tls_config {
   transport::tls_files files;
 };
 
+/// Everybody may connect, and is let in who was granted something.
+inline constexpr std::uint32_t default_socket_mode = 0666;
+inline constexpr std::uint32_t private_socket_mode = 0600;
+
 /// All values have defaults; an empty file is a configuration.
 struct daemon_config {
   /// Of the local clients' socket; empty: where the mode has it.
   std::string socket;
-  /// Its group and mode.
+  /// Its group and mode; without: the daemon's group, and default_socket_mode or, for one user's
+  /// daemon, private_socket_mode.
   std::optional<std::uint32_t> socket_gid;
-  std::uint32_t socket_mode = 0666;
+  std::optional<std::uint32_t> socket_mode;
   std::optional<tls_config> tls;
   permission_grants grants;
   actors::cid_range cids;
@@ -51,12 +57,19 @@ struct daemon_config {
   log::level log_level = log::level::info;
 };
 
-/// Parses a configuration. `//` and `/* */` comments are allowed. A failure is
-/// `file:line:column: what`. Users and groups may be given by name, which are looked up now.
+/// Parses a configuration: docs/daemon.md has its keys. `//` and `/* */` comments are allowed, an
+/// empty text is a configuration. Users and groups may be given by name, which are looked up now;
+/// see io/accounts.hpp.
+/// @returns the failure is the first problem, as `file:line:column: what`.
 io::result<daemon_config> parse_daemon_config(const std::string& text,
                                               const std::string& file_name);
 
-/// Reads and parses a file; where there is none and `required` is not set, the defaults.
+/// Reads and parses a file of at most io::max_json_bytes. Blocks as a read does.
+/// @param required whether a missing file is a failure; else it stands for the defaults.
 io::result<daemon_config> load_daemon_config(const std::string& path, bool required);
+
+/// The keys that differ and count only from the next start on, such as `tls.listen`, in the order
+/// of the documentation. The others can be changed in a running daemon.
+std::vector<std::string> changes_for_restart(const daemon_config& now, const daemon_config& next);
 
 } // namespace crosvisor

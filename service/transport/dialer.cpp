@@ -9,6 +9,7 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/sec.hpp>
 
+#include <cerrno>
 #include <memory>
 #include <set>
 #include <string>
@@ -102,7 +103,9 @@ io::result<door_actor> meet(caf::actor_system& system, io::unique_fd connected,
         door = as_door(system, served, std::move(handles), where);
       },
       [&](caf::error& why) {
-        door = io::failure{0, where + ": " + sentence_of(why, *word)};
+        // A service that admits somebody greets first, so the end of one that says nothing is a no.
+        auto refused = word->empty() && why == caf::sec::disconnect_during_handshake;
+        door = io::failure{refused ? EACCES : 0, where + ": " + sentence_of(why, *word)};
       });
   return door;
 }

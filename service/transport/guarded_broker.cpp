@@ -6,6 +6,7 @@
 #include <caf/atom.hpp>
 #include <caf/detail/sync_request_bouncer.hpp>
 #include <caf/io/middleman.hpp>
+#include <caf/mailbox_element.hpp>
 #include <caf/message_handler.hpp>
 #include <caf/send.hpp>
 
@@ -19,6 +20,7 @@ namespace {
 
 /// How exact deadlines are.
 constexpr std::chrono::milliseconds tick_interval{250};
+constexpr std::chrono::milliseconds closing_interval{5};
 
 /// The middleman's table of brokers has no lock of its own.
 template <class Broker>
@@ -33,9 +35,15 @@ caf::actor broker_of(caf::actor_system& system, caf::atom_value name) {
 caf::behavior guarded_broker::make_behavior() {
   return caf::message_handler{
     [this](caf::tick_atom) { tick(); },
-    [this](caf::close_atom) {
+    [this](caf::close_atom) -> caf::result<caf::ok_atom> {
+      closing_.push_back(make_response_promise<caf::ok_atom>());
       close_everything();
-      return caf::ok_atom::value;
+      return closing_.back();
+    },
+    [this](caf::close_atom, caf::tick_atom) { await_closed(); },
+    [this](caf::close_atom, caf::ok_atom closed) {
+      for (auto& waiting : std::exchange(closing_, {}))
+        waiting.deliver(closed);
     },
   }
     .or_else(basp_broker::make_behavior());
@@ -55,9 +63,10 @@ void guarded_broker::pause(caf::intrusive_ptr<guarded_doorman> doorman) {
 void guarded_broker::tick() {
   ticking_ = false;
   for (auto& doorman : std::exchange(paused_, {}))
-    doorman->resume();
+    if (!doorman->resume())
+      paused_.push_back(std::move(doorman));
   auto now = guarded_connection::clock::now();
-  auto again = false;
+  auto again = !paused_.empty();
   for (auto handle : connections())
     if (auto found = by_id(handle))
       again |= static_cast<guarded_connection&>(*found).tick(now);
@@ -72,10 +81,22 @@ void guarded_broker::close_everything() {
     instance.remove_published_actor(doorman->port());
     doorman->graceful_shutdown();
   }
-  for (auto handle : connections()) {
-    connection_cleanup(handle, caf::sec::none);
-    close(handle);
-  }
+  for (auto handle : connections())
+    if (auto found = by_id(handle))
+      static_cast<guarded_connection&>(*found).cut();
+  await_closed();
+}
+
+void guarded_broker::await_closed() {
+  // The loop has an event for each connection, in which it leaves the broker.
+  if (num_connections() > 0)
+    return delayed_send(this, closing_interval, caf::close_atom::value, caf::tick_atom::value);
+  // CAF cleans up once its workers have read what came over them last; this comes after.
+  auto& queue = instance.queue();
+  auto last = queue.new_id();
+  queue.push(context(), last, ctrl(),
+             caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, caf::close_atom::value,
+                                       caf::ok_atom::value));
 }
 
 caf::behavior serving_broker::make_behavior() {

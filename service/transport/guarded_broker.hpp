@@ -8,6 +8,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/intrusive_ptr.hpp>
 #include <caf/io/basp_broker.hpp>
+#include <caf/typed_response_promise.hpp>
 
 #include <memory>
 #include <vector>
@@ -21,7 +22,7 @@ class guarded_doorman;
 /// thread. Besides CAF's own messages:
 ///
 /// - (tick): looks after the connections.
-/// - (close): closes all listeners and connections. Answers when they are closed.
+/// - (close): closes all listeners and connections. Answers when nothing is left of them.
 class guarded_broker : public caf::io::basp_broker {
 public:
   using caf::io::basp_broker::basp_broker;
@@ -39,8 +40,11 @@ public:
 private:
   void tick();
   void close_everything();
+  void await_closed();
 
   bool ticking_ = false;
+  /// Who waits for all to be closed.
+  std::vector<caf::typed_response_promise<caf::ok_atom>> closing_;
   std::vector<caf::intrusive_ptr<guarded_doorman>> paused_;
 };
 

@@ -193,13 +193,17 @@ void guarded_connection::data_transferred(caf::execution_unit*, std::size_t,
 }
 
 void guarded_connection::graceful_shutdown() {
+  cut();
+  detach(&stream().backend(), false);
+}
+
+void guarded_connection::cut() {
   // One try to be rid of what is under way; a peer that does not read would else keep the loop, and
   // with it the whole system, from ending.
   if (in_flight_ > 0 && !ending_)
     stream().handle_event(operation::write);
   ending_ = true;
   ::shutdown(stream().fd(), SHUT_RDWR);
-  detach(&stream().backend(), false);
 }
 
 void guarded_connection::add_to_loop() {

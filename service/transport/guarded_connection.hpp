@@ -63,6 +63,9 @@ public:
   /// Ends it. The broker hears of it by the loop's next event.
   void end(const std::string& why);
 
+  /// Ends it as end() does, because this side ends: what can be sent without waiting is.
+  void cut();
+
   // -- what CAF calls ---------------------------------------------------------
 
   void configure_read(caf::io::receive_policy::config config) override;

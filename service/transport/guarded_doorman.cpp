@@ -63,9 +63,14 @@ void guarded_doorman::wait(int why) {
   static_cast<guarded_broker*>(parent())->pause(caf::intrusive_ptr<guarded_doorman>{this});
 }
 
-void guarded_doorman::resume() {
+bool guarded_doorman::resume() {
+  // CAF takes it out of the loop at the end of the turn in which it was paused; put in before, it
+  // would be taken out after.
+  if (!detached() && acceptor_.eventbf() != 0)
+    return false;
   if (!detached())
     add_to_loop();
+  return true;
 }
 
 void guarded_doorman::launch() {

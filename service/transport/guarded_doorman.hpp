@@ -30,7 +30,8 @@ public:
   void accept_some();
 
   /// Accepts again after a pause.
-  void resume();
+  /// @returns whether it does; else it is to be asked once more.
+  bool resume();
 
   // -- what CAF calls ---------------------------------------------------------
 

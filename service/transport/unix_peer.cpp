@@ -1,21 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/transport/unix_peer.hpp"
 
+#include "crosvisor/io/file_bytes.hpp"
+#include "crosvisor/io/unique_fd.hpp"
+
+#include <fcntl.h>
+
 #include <charconv>
-#include <fstream>
-#include <sstream>
 #include <string_view>
 
 namespace crosvisor::transport {
+
+namespace {
+
+/// A status file holds all groups of its process, which may be NGROUPS_MAX.
+constexpr std::size_t max_status_bytes = 1u << 20;
+
+/// As far as it can be read.
+std::string read_status(std::int32_t pid) {
+  auto path = "/proc/" + std::to_string(pid) + "/status";
+  io::unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  std::string status;
+  char block[4096];
+  while (file && status.size() < max_status_bytes) {
+    auto size = io::read_some_at(file.get(), status.size(), block);
+    if (!size || *size == 0)
+      break;
+    status.append(block, *size);
+  }
+  return status;
+}
+
+} // namespace
 
 std::vector<std::uint32_t> process_ids_of(const caller& peer) {
   if (peer.pid <= 0)
     return {};
   std::vector<std::uint32_t> ids{static_cast<std::uint32_t>(peer.pid)};
-  std::ifstream file{"/proc/" + std::to_string(peer.pid) + "/status"};
-  std::ostringstream status;
-  status << file.rdbuf();
-  auto own = innermost_process_id(status.str());
+  auto own = innermost_process_id(read_status(peer.pid));
   if (own && *own != ids.front())
     ids.push_back(*own);
   return ids;

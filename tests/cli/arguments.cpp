@@ -127,13 +127,14 @@ CAF_TEST(the other commands are read) {
   CAF_CHECK(plain.output == output_format::table);
   auto json = std::get<info_arguments>(parse_arguments({"info", "-o", "json"}));
   CAF_CHECK(json.output == output_format::json);
-  CAF_CHECK_EQUAL(problem({"info", "-o", "yaml"}),
-                  "--output: \"yaml\" is not one of table, json; see `crosvisor info --help`");
+  CAF_CHECK_EQUAL(
+    problem({"info", "-o", "yaml"}),
+    "--output: \"yaml\" is not one of table, json, jsonl; see `crosvisor info --help`");
   auto logs = std::get<logs_arguments>(parse_arguments({"logs", "demo", "-f", "--vmm"}));
   CAF_CHECK_EQUAL(logs.vm, "demo");
   CAF_CHECK_EQUAL(logs.follow, true);
-  CAF_CHECK_EQUAL(logs.log, "vmm");
-  CAF_CHECK_EQUAL(std::get<logs_arguments>(parse_arguments({"logs", "2048"})).log, "console");
+  CAF_CHECK(logs.log == log_kind::vmm);
+  CAF_CHECK(std::get<logs_arguments>(parse_arguments({"logs", "2048"})).log == log_kind::console);
   CAF_CHECK(problem({"logs", "x", "--log", "--vmm"}).find("excludes") != std::string::npos);
 }
 

@@ -120,3 +120,10 @@ CAF_TEST(an end that somebody asked for is not a bad one) {
   CAF_CHECK(ended_badly(death_reason::start_failed));
   CAF_CHECK(ended_badly(death_reason::unknown));
 }
+
+CAF_TEST(most commands know 0 to 6 alone) {
+  for (int code = 0; code <= 6; ++code)
+    CAF_CHECK_EQUAL(general_exit_code(code), code);
+  CAF_CHECK_EQUAL(general_exit_code(infrastructure), 1);
+  CAF_CHECK_EQUAL(general_exit_code(exit_code::start_failed), 1);
+}

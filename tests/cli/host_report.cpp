@@ -166,6 +166,23 @@ CAF_TEST(programs see JSON) {
 }
 )");
 }
+CAF_TEST(a daemon is told of and of another host only what it says) {
+  auto report = sample();
+  report.daemon = capability{true, "tls://far.example:7443"};
+  report.is_here = false;
+  auto table = report_table(report, term{});
+  CAF_CHECK(table.starts_with("daemon          yes  tls://far.example:7443\nKVM "));
+  CAF_CHECK(table.find("demo guest") == std::string::npos);
+  CAF_CHECK(table.find("CIDs") == std::string::npos);
+  auto line = report_json(report, false);
+  CAF_CHECK_EQUAL(line.find('\n'), line.size() - 1);
+  CAF_CHECK(line.find(R"("daemon":{"available":true,"detail":"tls://far.example:7443"})")
+            != std::string::npos);
+  CAF_CHECK(line.find("runtime_dir") == std::string::npos);
+  report.daemon->available = false;
+  CAF_CHECK(report_table(report, term{}).starts_with("daemon          no   tls://"));
+}
+
 CAF_TEST(a port of the kernel is tried and one of a device is served) {
   host_info host;
   io::unique_fd opened{::open("/dev/null", O_RDONLY | O_CLOEXEC)};

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/run_session.hpp"
 
-#include "crosvisor/service/service.hpp"
-#include "crosvisor/tests/actors/fixture.hpp"
+#include "crosvisor/tests/cli/session_fixture.hpp"
 
 #include <csignal>
 
@@ -15,72 +14,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A whole service over fakes, and a session of which all that it says is kept.
-struct fixture : tests::actor_fixture {
-  fixture() {
-    backend.host.vmms = {{vmm_kind::qemu, "/usr/bin/qemu", "7.2", {true, ""}, {}}};
-    backend.host.vsock_device = {true, "/usr/libexec/crosvisor/crosvisor-vsock"};
-    backend.launcher = launcher;
-    backend.cids = claimer;
-    backend.last_cid = last_cid;
-    backend.streams = streams;
-    backend.vsock = listener;
-    service = ends_with_test(spawn_service(sys, backend, {}));
-    config = small_vm("demo");
-  }
-
-  void begin(caf::timespan timeout = 0s) {
-    run_session_options options;
-    options.service = service;
-    options.config = config;
-    options.files = std::make_shared<io::descriptor_set>();
-    options.timeout = timeout;
-    options.grace = 10s;
-    options.longest_stop = 60s;
-    options.on_event = [this](const vm_event& event) { events.push_back(to_string(event.kind)); };
-    options.on_output = [this](io::unique_fd from) {
-      launched_before_output = !launcher->launched.empty();
-      output = std::move(from);
-    };
-    options.say = [this](const std::string& sentence) { said.push_back(sentence); };
-    options.on_end = [this](run_outcome how) { outcome = std::move(how); };
-    session = ends_with_test(sys.spawn(run_session, std::move(options)));
-    settle();
-  }
-
-  tests::fake_vmm& vmm() { return *launcher->launched.at(0); }
-
-  void come_up() {
-    vmm().callbacks.on_up(4711);
-    settle();
-  }
-
-  void exit(death_reason reason, exit_kind kind, int value) {
-    vmm().callbacks.on_exit({kind, value, reason, ""});
-    settle();
-  }
-
-  void signal(int number) {
-    caf::anon_send(session, signal_atom::value, std::int32_t{number});
-    settle();
-  }
-
-  /// The guest writes a line to its status channel.
-  void guest_says(payload_status line) {
-    streams->made.at(0)->callbacks.on_status(std::move(line));
-    settle();
-  }
-
-  io::unique_fd output;
-  bool launched_before_output = false;
-  io::backend backend;
-  service_actor service;
-  vm_config config;
-  run_session_actor session;
-  std::vector<std::string> events;
-  std::vector<std::string> said;
-  std::optional<run_outcome> outcome;
-};
+using fixture = tests::session_fixture;
 
 using strings = std::vector<std::string>;
 
@@ -212,7 +146,7 @@ CAF_TEST(the output is there before the VM runs) {
 
 CAF_TEST(without vsock the VM runs without output) {
   backend.vsock = nullptr;
-  service = ends_with_test(spawn_service(sys, backend, {}));
+  serve();
   begin();
   CAF_CHECK(!output);
   CAF_CHECK_EQUAL(launcher->launched.size(), 1u);
@@ -270,14 +204,49 @@ CAF_TEST(a payload that a timeout ends has run out of time) {
   CAF_CHECK_EQUAL(outcome->exit_code, 124);
 }
 
-CAF_TEST(a service that dies ends the session) {
+CAF_TEST(a door that dies ends the session) {
   begin();
   come_up();
-  caf::anon_send_exit(service, caf::exit_reason::kill);
-  settle();
+  lose_door();
   CAF_REQUIRE(outcome);
   CAF_CHECK_EQUAL(outcome->exit_code, 126);
-  CAF_CHECK(outcome->error.starts_with("vm 2048 is lost: "));
+  CAF_CHECK_EQUAL(outcome->error, "lost the connection to unix:/run/d.sock");
+  CAF_CHECK(outcome->lost);
+}
+
+CAF_TEST(an output that can not be taken ends the session) {
+  refuse_output = true;
+  begin();
+  CAF_REQUIRE(outcome);
+  CAF_CHECK_EQUAL(outcome->exit_code, 126);
+  CAF_CHECK_EQUAL(outcome->error, "the payload's output can't be opened: no such ticket");
+  CAF_CHECK(launcher->launched.empty());
+}
+
+CAF_TEST(what is denied is said with where it is granted) {
+  answers->create = [](tests::door_answers::door, const vm_config&,
+                       const ticket_list&) -> caf::result<vm_info> {
+    return caf::make_error(vm_errc::denied, "uid 1000 lacks \"custom\"");
+  };
+  begin();
+  CAF_REQUIRE(outcome);
+  CAF_CHECK_EQUAL(outcome->exit_code, 4);
+  CAF_CHECK_EQUAL(outcome->error,
+                  "permission denied by crosvisord: uid 1000 lacks \"custom\" (granted in "
+                  "/etc/crosvisor/crosvisor.json)");
+}
+
+CAF_TEST(tickets go with the configuration) {
+  ticket_list given;
+  auto create = answers->create;
+  answers->create = [&](tests::door_answers::door at, const vm_config& what,
+                        const ticket_list& handed) {
+    given = handed;
+    return create(at, what, handed);
+  };
+  files.tickets = {"a", "b"};
+  begin();
+  CAF_CHECK_EQUAL(given.tickets, (strings{"a", "b"}));
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

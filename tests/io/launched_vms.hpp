@@ -31,7 +31,9 @@ struct launched_vms {
   std::shared_ptr<io::vmm_launcher> launcher;
   holdings idle; // With a launcher that has nothing to do.
   mailbox<launch_report> reports;
-  io::disk_server_programs disk_server; // Of launchers that are opened.
+  io::disk_server_programs disk_server; // Of launchers that are opened, like what follows.
+  io::vmm_confinement confinement;
+  io::reopened_files reopens = io::reopened_files::boot;
 
   void open(const std::string& script, const std::string& program = "/bin/bash",
             const std::string& vsock_program = "") {
@@ -40,8 +42,9 @@ struct launched_vms {
     options.state_dir = dir / "state";
     options.vsock_program = vsock_program;
     options.disk_server = disk_server;
+    options.confinement = confinement;
     io::vmm_drivers drivers;
-    drivers.qemu = std::make_unique<script_driver>(script, program);
+    drivers.qemu = std::make_unique<script_driver>(script, program, reopens);
     auto made = io::make_linux_vmm_launcher(options, std::move(drivers));
     CAF_REQUIRE(made);
     launcher = *made;

@@ -90,3 +90,24 @@ CAF_TEST(braces of a value are no format) {
   auto text = logged(true, [] { log::error("vm \"{}\" failed", "{}%v%n"); });
   CAF_CHECK_EQUAL(text, "<3>vm \"{}%v%n\" failed\n");
 }
+
+CAF_TEST(a line about a vm reads like any other) {
+  auto text = logged(true, [] { log::error({2048, "demo"}, "vm {} failed", 2048); });
+  CAF_CHECK_EQUAL(text, "<3>vm 2048 failed\n");
+}
+
+CAF_TEST(lines go to a writer with the vm that they are about) {
+  auto text = logged(true, [] {
+    log::write_to([](log::level of, const log::about_vm* vm, std::string_view line) {
+      auto words = fmt::format("{} {} {}: {}\n", static_cast<int>(of), vm ? vm->cid : 0,
+                               vm ? vm->name : "-", line);
+      ::write(STDERR_FILENO, words.data(), words.size());
+    });
+    log::warn({2048, "demo"}, "vm {} lost bytes", 2048);
+    log::info({2048, "demo"}, "below the level");
+    log::error("no vm");
+    log::write_to(nullptr);
+    log::error("as before");
+  });
+  CAF_CHECK_EQUAL(text, "2 2048 demo: vm 2048 lost bytes\n3 0 -: no vm\n<3>as before\n");
+}

@@ -39,8 +39,9 @@ private:
 /// $FAILURES and, where there is one, $VSOCK_DEVICE; a composite disk's is its server's.
 class script_driver final : public io::vmm_driver {
 public:
-  explicit script_driver(std::string script, std::string program = "/bin/bash")
-      : script_(std::move(script)), program_(std::move(program)) {}
+  explicit script_driver(std::string script, std::string program = "/bin/bash",
+                         io::reopened_files reopens = io::reopened_files::boot)
+      : script_(std::move(script)), program_(std::move(program)), reopens_(reopens) {}
 
   io::result<io::control_endpoint> make_endpoint(const io::runtime_dir& dir) const override {
     int ends[2];
@@ -58,6 +59,7 @@ public:
 
   bool takes_vsock_device() const override { return true; }
   bool reads_composite_disks() const override { return false; }
+  io::reopened_files reopens() const override { return reopens_; }
 
   io::child_command command(const io::vm_description& vm) const override {
     io::child_command command{program_, {"bash", "-c"}, {}, -1, -1};
@@ -77,6 +79,7 @@ public:
     give("CONTROL", vm.control);
     give("FAILURES", vm.failures);
     give("VSOCK_DEVICE", vm.vsock_device);
+    give("CONTROL_DIR", vm.control_dir);
     command.argv.push_back(text + "CONTROL_PATH=" + vm.control_path + "\n" + script_);
     return command;
   }
@@ -91,6 +94,7 @@ public:
 private:
   std::string script_;
   std::string program_;
+  io::reopened_files reopens_;
 };
 
 } // namespace crosvisor::tests

@@ -7,6 +7,9 @@
 #include <caf/test/dsl.hpp>
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #undef CAF_SUITE
@@ -264,6 +267,118 @@ CAF_TEST(the files of an app are checked) {
   fresh();
   config.app.extra_apks[0].idsig = make("extra.idsig", O_WRONLY);
   CAF_CHECK_EQUAL(problem(), "app.extra_apks[0].idsig \"extra.idsig\": is not open for reading");
+}
+
+CAF_TEST(files of the kernel are no images and no outputs) {
+  auto kernel_file = [&](const char* path, int flags) {
+    config.kernel = file(path, flags);
+    return problem();
+  };
+  CAF_CHECK_EQUAL(kernel_file("/proc/self/mem", O_RDONLY),
+                  "kernel \"mem\": is a file of the kernel's");
+  CAF_CHECK_EQUAL(kernel_file("/proc/self/maps", O_RDONLY),
+                  "kernel \"maps\": is a file of the kernel's");
+  config.kernel = file(dir / "vmlinux", O_RDONLY);
+  config.disks = {{file("/proc/self/mem", O_RDWR), image_format::raw, true}};
+  CAF_CHECK_EQUAL(problem(), "disks[0] \"mem\": is a file of the kernel's");
+  config.disks.clear();
+  // A guest would write there with the service's rights.
+  config.console = file("/proc/self/oom_score_adj", O_WRONLY);
+  CAF_CHECK_EQUAL(problem(), "console \"oom_score_adj\": is a file of the kernel's");
+  config.console = {};
+  config.log = file("/proc/self/comm", O_WRONLY);
+  CAF_CHECK_EQUAL(problem(), "log \"comm\": is a file of the kernel's");
+}
+
+CAF_TEST(a link that a client opened is the file that it led to) {
+  std::filesystem::create_symlink(dir / "vmlinux", dir / "link");
+  config.kernel = file(dir / "link", O_RDONLY);
+  CAF_CHECK_EQUAL(problem(), "");
+  auto fd = files.get(config.kernel.index);
+  config.kernel = file("/proc/self/fd/" + std::to_string(fd), O_RDONLY);
+  CAF_CHECK_EQUAL(problem(), "");
+  config.disks.push_back(
+    {file("/proc/self/fd/" + std::to_string(fd), O_RDWR), image_format::raw, true});
+  CAF_CHECK_NOT_EQUAL(problem().find("is the same file as kernel"), std::string::npos);
+}
+
+CAF_TEST(sockets pipes and devices are no images) {
+  int ends[2];
+  CAF_REQUIRE_EQUAL(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  unique_fd other{ends[1]};
+  config.kernel = {"socket", files.add(unique_fd{ends[0]})};
+  CAF_CHECK_EQUAL(problem(), "kernel \"socket\": is not a regular file");
+  std::swap(config.kernel, config.disks.emplace_back().image);
+  config.kernel = file(dir / "vmlinux", O_RDONLY);
+  CAF_CHECK_EQUAL(problem(), "disks[0] \"socket\": is neither a file nor a block device");
+  for (std::string device : {"/dev/mem", "/dev/zero", "/dev/tty"}) {
+    if (::access(device.c_str(), R_OK) != 0) {
+      CAF_MESSAGE("skipped: there is no " << device);
+      continue;
+    }
+    config.disks = {{file(device, O_RDONLY | O_NONBLOCK), image_format::raw, false}};
+    if (files.get(config.disks[0].image.index) < 0)
+      CAF_MESSAGE("skipped: " << device << " can't be opened");
+    else
+      CAF_CHECK_NOT_EQUAL(problem().find("is neither a file nor a block device"),
+                          std::string::npos);
+  }
+}
+
+CAF_TEST(a disk that is only named or was emptied is refused) {
+  config.disks = {{file(dir / "vmlinux", O_PATH), image_format::raw, false}};
+  CAF_CHECK_EQUAL(problem(), "disks[0] \"vmlinux\": is not open for reading");
+  config.disks = {{file(dir.path(), O_PATH | O_DIRECTORY), image_format::raw, false}};
+  CAF_CHECK_NOT_EQUAL(problem().find("is a directory"), std::string::npos);
+  config.disks.clear();
+  disk("a.img", "content", O_RDWR, true);
+  CAF_CHECK_EQUAL(problem(), "");
+  std::filesystem::resize_file(dir / "a.img", 0);
+  CAF_CHECK_EQUAL(problem(), "disks[0] \"a.img\": is empty");
+}
+
+CAF_TEST(a sealed file is no disk to write) {
+  unique_fd memory{::memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+  CAF_REQUIRE_EQUAL(::write(memory.get(), "x", 1), 1);
+  auto fd = memory.get();
+  config.disks = {{{"sealed", files.add(std::move(memory))}, image_format::raw, true}};
+  CAF_CHECK_EQUAL(problem(), "");
+  CAF_REQUIRE_EQUAL(::fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+  CAF_CHECK_EQUAL(problem(), "disks[0] \"sealed\": is sealed against writing");
+  config.disks[0].writable = false;
+  CAF_CHECK_EQUAL(problem(), "");
+}
+
+CAF_TEST(an output goes to a file a pipe a socket or a character device) {
+  auto console = [&](unique_fd fd) {
+    config.console = {"it", files.add(std::move(fd))};
+    return problem();
+  };
+  int ends[2], pair[2];
+  CAF_REQUIRE_EQUAL(::pipe2(ends, O_CLOEXEC), 0);
+  CAF_REQUIRE_EQUAL(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  unique_fd peer{pair[1]};
+  CAF_CHECK_EQUAL(console(unique_fd{ends[0]}), "console \"it\": is not open for writing");
+  CAF_CHECK_EQUAL(console(unique_fd{ends[1]}), "");
+  CAF_CHECK_EQUAL(console(unique_fd{pair[0]}), "");
+  constexpr auto kinds =
+    "console \"it\": is neither a file, a pipe, a socket nor a character device";
+  CAF_CHECK_EQUAL(console(unique_fd{::eventfd(0, EFD_CLOEXEC)}), kinds);
+  unique_fd device{::open("/dev/loop0", O_WRONLY | O_CLOEXEC)};
+  if (device)
+    CAF_CHECK_EQUAL(console(std::move(device)), kinds);
+  else
+    CAF_MESSAGE("skipped: no block device can be opened here");
+  CAF_CHECK_EQUAL(console(unique_fd{::open((dir / "vmlinux").c_str(), O_PATH | O_CLOEXEC)}),
+                  "console \"it\": is not open for writing");
+}
+
+CAF_TEST(an output is no image but console and log may be one) {
+  config.console = file(dir.write("out", ""), O_WRONLY);
+  config.log = file(dir / "out", O_WRONLY | O_APPEND);
+  CAF_CHECK_EQUAL(problem(), "");
+  config.log = file(dir / "vmlinux", O_WRONLY);
+  CAF_CHECK_EQUAL(problem(), "log \"vmlinux\": is the same file as kernel \"vmlinux\"");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

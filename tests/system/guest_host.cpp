@@ -9,14 +9,25 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 namespace crosvisor::tests {
 
-guest_host::guest_host(io::log_bounds logs) {
+guest_host::guest_host(io::log_bounds logs, const io::confinement_options& confinement) {
   register_types(config_);
-  start(logs);
+  start(logs, confinement);
 }
 
-void guest_host::start(io::log_bounds logs) {
+/// A copy that users of VMs can reach, wherever this was built.
+std::string guest_host::within_reach(const std::string& file) const {
+  std::filesystem::permissions(scratch_.path(), static_cast<std::filesystem::perms>(0711));
+  auto copy = scratch_ / std::filesystem::path{file}.filename().string();
+  std::filesystem::copy_file(file, copy);
+  std::filesystem::permissions(copy, static_cast<std::filesystem::perms>(0755));
+  return copy;
+}
+
+void guest_host::start(io::log_bounds logs, const io::confinement_options& confinement) {
   io::linux_backend_options options;
   options.runtime_root = scratch_ / "run";
   options.state_dir = scratch_ / "state";
@@ -24,6 +35,11 @@ void guest_host::start(io::log_bounds logs) {
   options.raise_descriptor_limit = false;
   options.vsock_device_path = CROSVISOR_VSOCK_PROGRAM;
   options.disk_plugin_path = CROSVISOR_DISK_PLUGIN;
+  if (confinement.users) {
+    options.vsock_device_path = within_reach(CROSVISOR_VSOCK_PROGRAM);
+    options.disk_plugin_path = within_reach(CROSVISOR_DISK_PLUGIN);
+  }
+  options.confinement = confinement;
   auto made = io::make_linux_backend(options);
   if (!made)
     CAF_FAIL(made.why().what);

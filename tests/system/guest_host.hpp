@@ -28,7 +28,7 @@ inline constexpr std::chrono::seconds step_bound{60};
 class guest_host {
 public:
   guest_host() : guest_host(io::log_bounds{}) {}
-  explicit guest_host(io::log_bounds logs);
+  explicit guest_host(io::log_bounds logs, const io::confinement_options& confinement = {});
   guest_host(const guest_host&) = delete;
   guest_host& operator=(const guest_host&) = delete;
   ~guest_host();
@@ -46,7 +46,8 @@ public:
   std::vector<vm_info> list();
 
 private:
-  void start(io::log_bounds logs);
+  void start(io::log_bounds logs, const io::confinement_options& confinement);
+  std::string within_reach(const std::string& file) const;
   void drain();
 
   holdings before_;

@@ -28,6 +28,13 @@ guest_plan guest_plan::with_kernel(const std::string& path) {
   return plan;
 }
 
+guest_plan& guest_plan::closed_boot_files(const temp_dir& dir) {
+  for (auto [file, name] :
+       {std::pair{&config.kernel, "vmlinux"}, {&config.initrd, "initramfs.cpio"}})
+    *file = open(dir.write(name, read_file(guest_file(name)), 0600), O_RDONLY);
+  return *this;
+}
+
 guest_plan& guest_plan::name(const std::string& name) {
   config.name = name;
   return *this;

@@ -25,6 +25,8 @@ public:
   /// The guest with another file as its kernel, and nothing else.
   static guest_plan with_kernel(const std::string& path);
 
+  /// The demo guest from copies in `dir` that nobody but their owner can read.
+  guest_plan& closed_boot_files(const temp_dir& dir);
   guest_plan& name(const std::string& name);
   guest_plan& memory(std::uint32_t mib);
   guest_plan& disk(const std::string& path, bool writable, image_format format = image_format::raw);

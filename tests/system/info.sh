@@ -71,8 +71,8 @@ fi
 begin "wrong usage"
 info --output yaml
 equal "the exit code" "$status" 2
-like "standard error" "$err" 'crosvisor: --output: "yaml" is not one of table, json; see *'
-info more
+like "standard error" "$err" 'crosvisor: --output: "yaml" is not one of table, json, jsonl; see *'
+info one more
 equal "the exit code" "$status" 2
 equal "standard error" "$err" "crosvisor: unexpected \"more\"; see \`crosvisor info --help\`"
 

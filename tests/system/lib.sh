@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 chmod 711 "$work"
 cd "$work" || exit 1
 
-unset NO_COLOR CROSVISOR_CROSVM CROSVISOR_LOG
+unset NO_COLOR CROSVISOR_CROSVM CROSVISOR_LOG CROSVISOR_VMM_UID
 export CROSVISOR_RUNTIME_DIR=$work/run CROSVISOR_STATE_DIR=$work/state
 # Below our directory, so that whatever was started by us can be told by its command line.
 mkdir bin
@@ -42,6 +42,13 @@ use_real_qemu() {
   need qemu-system-x86_64
   ln -sf "$(command -v qemu-system-x86_64)" bin/qemu
 }
+
+# As root, VMs have users of their own, unless those can't reach what was built.
+if [ "$(id -u)" = 0 ] \
+  && ! setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$stand_ins/qemu-system-x86_64"; then
+  echo "VMs run as root in this test: $stand_ins is closed to other users"
+  export CROSVISOR_VMM_UID=0
+fi
 
 case_name='(none)'
 checks=0

@@ -230,6 +230,34 @@ CAF_TEST(a terminal of the client gets everything and the flags stay) {
   finish(log);
 }
 
+CAF_TEST(a terminal whose other side nobody reads keeps no other log waiting) {
+  unique_fd master{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
+  CAF_REQUIRE(master && ::grantpt(master.get()) == 0 && ::unlockpt(master.get()) == 0);
+  unique_fd slave{::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC)};
+  CAF_REQUIRE(slave);
+  termios raw;
+  ::tcgetattr(slave.get(), &raw);
+  ::cfmakeraw(&raw);
+  ::tcsetattr(slave.get(), TCSANOW, &raw);
+  auto held_up = to_descriptor(std::move(master));
+  auto writer = take_writer(*held_up);
+  std::thread guest{[&] {
+    flood(writer.get(), 1u << 20);
+    writer.reset();
+  }};
+  // It stands still once nothing moves for the other side to read.
+  for (auto i = 0; i < 50; ++i) {
+    auto other = to_files();
+    auto theirs = take_writer(*other);
+    put(theirs.get(), "good");
+    theirs.reset();
+    CAF_CHECK_EQUAL(finish(other).substr(0, 4), "good");
+  }
+  finish(held_up);
+  slave.reset(); // Lets go of what is being written, and of the guest.
+  guest.join();
+}
+
 CAF_TEST(a file of the client is written where its offset stands) {
   auto path = dir.write("out", "abcdef");
   unique_fd shared{::open(path.c_str(), O_RDWR | O_CLOEXEC)};

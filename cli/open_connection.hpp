@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// A command's way to its service.
+#pragma once
+
+#include "crosvisor/cli/default_connection.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace crosvisor::cli {
+
+/// Connects to the service that choose_connection() chooses.
+outcome<std::unique_ptr<connection>> open_connection(const connect_arguments& given,
+                                                     without_daemon otherwise);
+
+/// Connects to a daemon for a command about VMs that are there, has `use` do it, and complains of
+/// what ends that early.
+/// @returns the program's exit code, of 0 to 6.
+int with_daemon(const connect_arguments& given,
+                const std::function<outcome<int>(connection&)>& use);
+
+} // namespace crosvisor::cli

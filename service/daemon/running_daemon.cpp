@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/service/daemon/running_daemon.hpp"
+
+#include "crosvisor/io/log/kept_log_reader.hpp"
+#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/service_signals.hpp"
+#include "crosvisor/io/systemd/inherited_sockets.hpp"
+#include "crosvisor/io/systemd/notify.hpp"
+#include "crosvisor/io/tickets/background_closer.hpp"
+#include "crosvisor/io/tickets/ticket_store.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <caf/send.hpp>
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace crosvisor {
+
+namespace {
+
+/// Root's daemon never runs a VM as root, but where its configuration says so.
+io::confinement_options confinement_of(const daemon_config& config) {
+  io::confinement_options confined;
+  if (::geteuid() == 0 && config.first_vmm_uid != 0)
+    confined.users = io::vmm_user_range{config.first_vmm_uid, config.cids.last};
+  if (auto cgroup = io::find_delegated_cgroup())
+    confined.cgroup = std::move(*cgroup);
+  else
+    log::info("daemon makes no cgroups: {}", cgroup.why().what);
+  return confined;
+}
+
+embedded_service_options service_options_of(const daemon_config& config,
+                                            const daemon_places& places) {
+  embedded_service_options options;
+  options.where = places.where;
+  options.crosvm = config.crosvm;
+  options.qemu = config.qemu;
+  options.vsock_device = config.vsock_device;
+  options.disk_plugin = config.disk_plugin;
+  options.os_folder = config.os_folder;
+  options.service.cids = config.cids;
+  options.service.image_workers = config.image_workers;
+  // The door asks who may connect to them.
+  options.service.privileged_ports = true;
+  options.confinement = confinement_of(config);
+  options.configure = transport::load_middleman;
+  return options;
+}
+
+/// What senders in this process are.
+caller this_process() {
+  caller self;
+  self.kind = caller_kind::process;
+  self.uid = ::geteuid();
+  self.gid = ::getegid();
+  self.pid = ::getpid();
+  return self;
+}
+
+} // namespace
+
+running_daemon::running_daemon(daemon_config config, daemon_places places, bool user)
+    : started_(config),
+      config_(std::move(config)),
+      places_(std::move(places)),
+      user_(user),
+      grants_(std::make_shared<shared_grants>(config_.grants)) {}
+
+running_daemon::~running_daemon() {
+  close_entrance();
+  if (!service_)
+    return;
+  transport::close_all(service_->system());
+  for (const auto& one : {caf::actor_cast<caf::strong_actor_ptr>(ending_),
+                          caf::actor_cast<caf::strong_actor_ptr>(pulse_),
+                          caf::actor_cast<caf::strong_actor_ptr>(door_)})
+    if (one)
+      caf::anon_send_exit(one, caf::exit_reason::user_shutdown);
+  ending_ = nullptr;
+  pulse_ = nullptr;
+  door_ = nullptr;
+  peers_.reset();
+  service_.reset();
+}
+
+// -- the start ----------------------------------------------------------------
+
+io::result<void> running_daemon::start() {
+  using step = io::result<void> (running_daemon::*)();
+  for (auto next : {step{&running_daemon::open_sockets}, step{&running_daemon::hear_signals},
+                    step{&running_daemon::start_service}, step{&running_daemon::open_door},
+                    step{&running_daemon::listen}})
+    if (auto done = (this->*next)(); !done)
+      return done;
+  spawn_watchers();
+  log::info("daemon serves socket \"{}\"", sockets_->path);
+  io::notify("READY=1");
+  return {};
+}
+
+io::result<void> running_daemon::open_sockets() {
+  auto inherited = io::take_inherited_sockets();
+  if (!inherited)
+    return inherited.why();
+  if (auto made = make_runtime_dir(places_.where.runtime, user_); !made)
+    return made;
+  if (config_.tls) {
+    auto identity = transport::load_tls_identity(config_.tls->files);
+    if (!identity)
+      return identity.why();
+    identity_->set(*identity);
+  }
+  auto opened = open_daemon_sockets(config_, std::move(*inherited));
+  if (!opened)
+    return opened.why();
+  sockets_.emplace(std::move(*opened));
+  return {};
+}
+
+io::result<void> running_daemon::hear_signals() {
+  auto signals = io::open_service_signals();
+  if (!signals)
+    return signals.why();
+  signals_.assign(signals->release());
+  wait_for_signal();
+  return {};
+}
+
+io::result<void> running_daemon::start_service() {
+  auto started = embedded_service::start(service_options_of(config_, places_));
+  if (!started)
+    return started.why();
+  service_ = std::move(*started);
+  peers_ = transport::peers::make(service_->system(), this_process());
+  return {};
+}
+
+door_options
+running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets) const {
+  door_options options;
+  options.service = service_->handle();
+  options.callers = peers_;
+  options.grants = grants_;
+  options.tickets = tickets;
+  options.logs = io::kept_log_reader::make(service_->state_dir());
+  options.stop_grace = config_.stop_grace;
+  options.reference_grace = config_.reference_grace;
+  options.longest_stop = longest_stop(service_->options().timeouts, config_.stop_grace);
+  options.vms_per_principal = config_.vms_per_principal;
+  options.close = [closer = std::make_shared<io::background_closer>()](const caller& whose,
+                                                                       io::descriptor_set files) {
+    closer->close(whose.uid, files.release());
+  };
+  return options;
+}
+
+io::result<void> running_daemon::open_door() {
+  auto tickets = io::ticket_store::make({});
+  door_ = spawn_door(service_->system(), options_of_door(tickets));
+  io::descriptor_door_options options;
+  options.tickets = tickets;
+  options.admits = [grants = grants_](const caller& who) { return grants->get()->knows(who); };
+  options.connections_per_uid = config_.limits.connections_per_principal;
+  options.connections = config_.limits.connections;
+  auto opened = io::descriptor_door::open(std::move(sockets_->descriptors), std::move(options));
+  if (!opened)
+    return opened.why();
+  descriptor_door_ = std::move(*opened);
+  return {};
+}
+
+io::result<void> running_daemon::listen() {
+  transport::listen_options options{
+    config_.limits, [grants = grants_](const caller& who) { return grants->get()->knows(who); }};
+  auto& system = service_->system();
+  auto served =
+    transport::listen_unix(system, door_, std::move(sockets_->clients), peers_, options);
+  if (!served || !sockets_->tls)
+    return served;
+  auto identity = [holder = identity_] { return holder->get(); };
+  return transport::listen_tls(system, door_, std::move(sockets_->tls), peers_, identity, options);
+}
+
+void running_daemon::spawn_watchers() {
+  auto& system = service_->system();
+  std::vector<caf::strong_actor_ptr> vital{
+    caf::actor_cast<caf::strong_actor_ptr>(service_->handle()),
+    caf::actor_cast<caf::strong_actor_ptr>(door_)};
+  auto ended = [this](daemon_end how, std::string why) {
+    boost::asio::post(loop_, [this, how, why = std::move(why)] { end(how, why); });
+  };
+  ending_ = spawn_ending(system, {service_->handle(), std::move(vital), std::move(ended)});
+  if (!io::is_notified())
+    return;
+  auto notify = [this](std::string state) {
+    boost::asio::post(loop_, [state = std::move(state)] { io::notify(state); });
+  };
+  pulse_ = spawn_pulse(system, {service_->handle(), std::move(notify), io::watchdog_interval()});
+}
+
+// -- signals ------------------------------------------------------------------
+
+daemon_end running_daemon::run() {
+  loop_.run();
+  return end_.value_or(daemon_end::broken);
+}
+
+void running_daemon::wait_for_signal() {
+  signals_.async_wait(signals_.wait_read, [this](const boost::system::error_code& error) {
+    if (error)
+      return;
+    while (auto signal = io::read_signal(signals_.native_handle())) {
+      if (*signal == SIGHUP)
+        reload();
+      else
+        stop();
+    }
+    wait_for_signal();
+  });
+}
+
+/// Nobody new comes in.
+void running_daemon::close_entrance() {
+  if (sockets_)
+    sockets_->remove_files();
+  descriptor_door_.reset();
+}
+
+void running_daemon::stop() {
+  if (!std::exchange(stopping_, true)) {
+    log::info("daemon stops");
+    auto bound = std::chrono::microseconds{config_.shutdown_bound + std::chrono::seconds{30}};
+    io::notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(bound.count()));
+    close_entrance();
+  }
+  caf::anon_send(ending_, stop_atom::value, caf::timespan{config_.stop_grace},
+                 caf::timespan{config_.shutdown_bound});
+}
+
+void running_daemon::reload() {
+  if (stopping_)
+    return;
+  io::notify(io::reloading_state());
+  std::string remark;
+  auto next = load_config_of(places_, user_, ::geteuid());
+  auto applied = next ? apply(std::move(*next)) : io::result<void>{next.why()};
+  if (applied) {
+    log::info("daemon read its configuration anew");
+  } else {
+    log::error("daemon keeps its configuration: {}", applied.why().what);
+    remark = "its configuration was not read anew: " + applied.why().what;
+  }
+  if (pulse_)
+    caf::anon_send(pulse_, caf::put_atom::value, remark);
+  io::notify("READY=1");
+}
+
+/// All of it or nothing.
+io::result<void> running_daemon::apply(daemon_config next) {
+  if (next.tls && started_.tls) {
+    auto identity = transport::load_tls_identity(next.tls->files);
+    if (!identity)
+      return identity.why();
+    identity_->set(*identity);
+  }
+  for (const auto& key : changes_for_restart(started_, next))
+    log::warn("daemon uses a changed \"{}\" from its next start on", key);
+  grants_->set(next.grants);
+  log::set_level(next.log_level);
+  config_ = std::move(next);
+  return {};
+}
+
+void running_daemon::end(daemon_end how, const std::string& why) {
+  if (how == daemon_end::broken)
+    log::error("daemon lost what it can't be without: {}", why);
+  else if (how != daemon_end::drained)
+    log::warn("daemon kills the VMs that are left: {}", why);
+  end_ = how;
+  loop_.stop();
+}
+
+} // namespace crosvisor

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// The actor that is the door.
+#pragma once
+
+#include "crosvisor/actors/monitor_set.hpp"
+#include "crosvisor/service/door.hpp"
+#include "crosvisor/service/door/audience.hpp"
+#include "crosvisor/service/door/gate.hpp"
+#include "crosvisor/service/door/passed_words.hpp"
+#include "crosvisor/service/door/quota.hpp"
+#include "crosvisor/service/door/vm_table.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace crosvisor::door {
+
+/// The most that a caller may give a guest to heed its power button.
+inline constexpr caf::timespan max_grace = std::chrono::hours{1};
+/// What else one principal may have: requests that are not answered yet, images that are not made
+/// yet, actors that hold one VM. And how many tickets one request, users one VM.
+inline constexpr std::size_t max_pending_requests = 4096;
+inline constexpr std::size_t max_pending_images = 256;
+inline constexpr std::size_t max_holders_per_principal = 64;
+inline constexpr std::size_t max_tickets_per_request = 4096;
+inline constexpr std::size_t max_users_per_vm = 64;
+
+/// Each handler names its door_request, and what it calls takes the permit that the gate makes of
+/// that (let()); so none can be written that forgets to ask.
+class doorkeeper_state {
+public:
+  using pointer = doorkeeper_actor::stateful_pointer<doorkeeper_state>;
+
+  static inline const char* name = "door";
+
+  explicit doorkeeper_state(pointer self) : self_(self), monitors_(self) {}
+
+  doorkeeper_actor::behavior_type make_behavior(door_options options);
+
+private:
+  struct log_read {
+    caf::typed_response_promise<log_piece> answer;
+    std::optional<vm_identity> vm; ///< Whose it must be; nothing: anybody's.
+    std::string wanted;            ///< As the query says it.
+    quota::token counted;
+  };
+
+  void begin(door_options options);
+
+  // -- what each request comes to ---------------------------------------------
+
+  caf::result<vm_info> create(const permit& by, vm_config config, vm_files files);
+  caf::result<vm_info> get_state(const vm_permit& by);
+  caf::result<std::vector<vm_info>> list(const permit& by);
+  caf::result<host_info> get_host(const permit& by);
+  caf::result<vm_info> stop(const vm_permit& by, caf::timespan grace);
+  caf::result<ticket> connect(const vm_permit& by, std::uint32_t port, caf::timespan bound);
+  caf::result<ticket> open_output(const vm_permit& by);
+  caf::result<caf::ok_atom> subscribe_output(const vm_permit& by);
+  void grant_output(const vm_permit& by, std::uint64_t bytes);
+  void unsubscribe_output(const permit& by, vm_cid cid);
+  caf::result<log_piece> read_log(const log_permit& by, log_query query);
+  caf::result<vm_info> subscribe(const vm_permit& by);
+  void unsubscribe(const permit& by, vm_cid cid);
+  caf::result<caf::ok_atom> watch(const permit& by, bool with_history);
+  void unwatch(const permit& by);
+  caf::result<vm_info> attach(const vm_permit& by);
+  void detach(const permit& by, vm_cid cid);
+  caf::result<vm_info> hold(const vm_permit& by);
+  caf::result<vm_info> drop(const vm_permit& by);
+  caf::result<ticket> pass(const vm_permit& by);
+  caf::result<vm_info> take_passed(const permit& by, const ticket& word);
+  template <class T, class Spec>
+  caf::result<T> make_image(const permit& by, Spec spec, vm_files files);
+
+  // -- what is told -----------------------------------------------------------
+
+  void hear(const vm_event& event);
+  void lost_expired(vm_cid cid, std::uint64_t number);
+  void log_read_done(std::uint64_t number, log_piece piece);
+  void log_read_failed(std::uint64_t number, int code, std::string what);
+  void down(const caf::down_msg& gone);
+
+  // -- the steps of those -----------------------------------------------------
+
+  /// Whether what is being handled comes from this actor itself.
+  bool is_own_message() const;
+  void admit(const permit& by, const vm_actor& vm, const vm_info& info, quota::token counted);
+  caf::error hide_name_of_others(caf::error why, const permit& by, const vm_name& wanted);
+  void publish(vm_entry& vm, const vm_event& event);
+  void bury(vm_entry& vm);
+  void forget(vm_entry& vm);
+  void remove_reader(vm_entry& vm, const caf::actor_addr& who);
+  /// A holder is gone; a lost one for good only after a while.
+  void leave(vm_entry& vm, const caf::actor_addr& who, bool lost);
+  void stop_if_unwanted(vm_entry& vm);
+  void stop_monitoring(const std::vector<caf::actor_addr>& all);
+
+  /// The descriptors of the tickets, all or none; those of a failure are closed.
+  caf::expected<vm_files> redeem(const ticket_list& tickets);
+  /// None where `who` can be passed descriptors.
+  std::optional<caf::error> no_descriptors(const caller& who) const;
+  /// Answers a ticket for a descriptor.
+  void hand_out(caf::typed_response_promise<ticket> answer, const passed_fd& fd, const caller& who);
+  template <class T, class... Words>
+  caf::result<ticket> ask_for_descriptor(const vm_permit& by, caf::timespan bound, Words... words);
+
+  // -- how requests are let in, and passed on ---------------------------------
+
+  /// Runs `then` with a permit for `request`, or answers why there is none.
+  template <class Then>
+  auto let(door_request request, Then then) {
+    return run(gate_->enter(request, self_->current_sender()), then);
+  }
+
+  /// The same for a request about a VM, which is named by CID or by name.
+  template <class Key, class Then>
+  auto let(door_request request, const Key& vm, Then then) {
+    return run(gate_->enter(request, self_->current_sender(), vm), then);
+  }
+
+  /// The same for a request with descriptors. They are taken in any case, so that those of a
+  /// request that is refused are closed.
+  template <class Then>
+  auto let_with(const ticket_list& tickets, door_request request, Then then) {
+    auto files = redeem(tickets);
+    return let(request, [&](const permit& by) -> decltype(then(by, std::move(*files))) {
+      if (!files)
+        return files.error();
+      return then(by, std::move(*files));
+    });
+  }
+
+  template <class Permit, class Then>
+  static auto run(caf::expected<Permit> by, Then& then) -> decltype(then(*by)) {
+    if constexpr (std::is_void_v<decltype(then(*by))>) {
+      if (by)
+        then(*by);
+    } else {
+      if (!by)
+        return by.error();
+      return then(*by);
+    }
+  }
+
+  /// Asks somebody behind the door, and answers what they answer.
+  /// @param if_gone what is said where they are not there any more.
+  template <class T, class To, class... Words>
+  caf::result<T> ask(const permit& by, const To& whom, caf::error if_gone, caf::timespan bound,
+                     Words... words);
+  template <class T, class... Words>
+  caf::result<T> ask_vm(const vm_permit& by, caf::timespan bound, Words... words);
+
+  pointer self_;
+  door_options options_;
+  vm_table vms_;
+  std::unique_ptr<const gate> gate_;
+  actors::monitor_set monitors_;
+  audience watchers_;
+  std::deque<vm_event> history_;
+  passed_words words_;
+  std::map<std::uint64_t, log_read> log_reads_;
+  std::uint64_t last_number_ = 0; ///< Of lost references and log reads.
+  quota vm_quota_{0};
+  quota subscription_quota_{0};
+  quota request_quota_{max_pending_requests};
+  quota image_quota_{max_pending_images};
+};
+
+/// The door. Monitors the service, and ends with it; every VM that it had created, which it tells
+/// of; and whoever holds, watches, subscribes or reads. Spawns a relay for each reader of output
+/// and for each image. Ends for nobody else: an exit message from another process is not heard.
+doorkeeper_actor::behavior_type doorkeeper(doorkeeper_state::pointer self, door_options options);
+
+// -- errors -------------------------------------------------------------------
+
+/// What a sender is answered when `who` has as much as they may: `uid 1000 has 256 subscriptions`.
+caf::error too_many(const caller& who, std::size_t limit, const std::string& of_what);
+
+/// An error of somebody behind the door's, as it is told on.
+caf::error told(caf::error why, caf::error if_gone);
+
+// -- templates ----------------------------------------------------------------
+
+template <class T, class To, class... Words>
+caf::result<T> doorkeeper_state::ask(const permit& by, const To& whom, caf::error if_gone,
+                                     caf::timespan bound, Words... words) {
+  auto counted = request_quota_.take(by.who());
+  if (!counted)
+    return too_many(by.who(), request_quota_.limit(), "requests that wait for an answer");
+  auto answer = self_->make_response_promise<T>();
+  self_->request(whom, bound, std::move(words)...)
+    .then([answer, counted](T& value) mutable { answer.deliver(std::move(value)); },
+          [answer, counted, if_gone](caf::error& why) mutable {
+            answer.deliver(told(std::move(why), if_gone));
+          });
+  return answer;
+}
+
+template <class T, class... Words>
+caf::result<T> doorkeeper_state::ask_vm(const vm_permit& by, caf::timespan bound, Words... words) {
+  return ask<T>(by, by.vm().handle, no_such_vm(by.vm().id.cid), bound, std::move(words)...);
+}
+
+} // namespace crosvisor::door

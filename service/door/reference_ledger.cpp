@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/service/door/reference_ledger.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace crosvisor::door {
+
+void reference_ledger::take_over(const caller& who) {
+  std::erase_if(lost_, [&](const lost_reference& lost) { return same_principal(lost.who, who); });
+}
+
+void reference_ledger::attach(const caf::actor_addr& holder, const caller& who) {
+  take_over(who);
+  holders_.emplace(holder, who);
+}
+
+bool reference_ledger::detach(const caf::actor_addr& holder) {
+  return holders_.erase(holder) > 0;
+}
+
+bool reference_ledger::lose(const caf::actor_addr& holder, std::uint64_t number) {
+  auto node = holders_.extract(holder);
+  if (!node)
+    return false;
+  take_over(node.mapped());
+  lost_.push_back({std::move(node.mapped()), number});
+  return true;
+}
+
+void reference_ledger::expire(std::uint64_t number) {
+  std::erase_if(lost_, [&](const lost_reference& lost) { return lost.number == number; });
+}
+
+std::vector<caf::actor_addr> reference_ledger::clear() {
+  std::vector<caf::actor_addr> holders;
+  for (const auto& [holder, who] : std::exchange(holders_, {}))
+    holders.push_back(holder);
+  lost_.clear();
+  held_ = false;
+  return holders;
+}
+
+std::size_t reference_ledger::count(const caller& who) const {
+  return static_cast<std::size_t>(
+    std::count_if(holders_.begin(), holders_.end(),
+                  [&](const auto& holder) { return same_principal(holder.second, who); }));
+}
+
+} // namespace crosvisor::door

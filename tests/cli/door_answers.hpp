@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A door that answers as a test says.
+#pragma once
+
+#include "crosvisor/messages/interfaces.hpp"
+
+#include <caf/result.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace crosvisor::tests {
+
+/// One function for each message of a door's; called on the door's thread. What has none is
+/// answered `unsupported`.
+struct door_answers {
+  using door = door_actor::pointer;
+  template <class T, class... Words>
+  using reply = std::function<caf::result<T>(door, Words...)>;
+
+  reply<vm_info, const vm_config&, const ticket_list&> create;
+  reply<vm_info, const vm_name&> find;
+  reply<vm_info, vm_cid> state, start, kill, suspend, resume, attach, hold, drop, subscribe;
+  reply<vm_info, vm_cid, caf::timespan> stop;
+  reply<std::vector<vm_info>> list;
+  reply<host_info> host;
+  reply<balloon_info, vm_cid> balloon;
+  reply<caf::ok_atom, vm_cid, std::uint64_t> set_balloon;
+  reply<ticket, vm_cid, std::uint32_t, caf::timespan> connect;
+  reply<ticket, vm_cid> open_output, pass;
+  reply<caf::ok_atom, vm_cid> subscribe_output;
+  std::function<void(door, vm_cid, std::uint64_t)> credit;
+  reply<log_piece, const log_query&> log;
+  reply<caf::ok_atom, bool> watch;
+  reply<vm_info, const ticket&> take;
+  reply<caf::ok_atom, const partition_spec&, const ticket_list&> partition;
+  reply<idsig_info, const idsig_spec&, const ticket_list&> idsig;
+};
+
+door_actor::behavior_type answering_door(door_actor::pointer self,
+                                         std::shared_ptr<door_answers> answers);
+
+/// An answer that never comes.
+template <class T>
+caf::result<T> no_answer(door_actor::pointer self) {
+  return self->make_response_promise<T>();
+}
+
+} // namespace crosvisor::tests

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Two hosts, which are two network namespaces, and a daemon that serves both.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=daemon_lib.sh
+. "$(dirname "$0")/daemon_lib.sh"
+
+need ip nsenter unshare
+readonly certificates=${CROSVISOR_TEST_CERTIFICATES:?names the program}
+
+# A network namespace lives as long as the process that was started in it.
+unshare --net -- sleep 600 &
+far=$!
+unshare --net -- sleep 600 &
+near=$!
+# shellcheck disable=SC2317 # The trap calls it.
+end_all() {
+  kill "$far" "$near" 2>/dev/null
+  end_daemon
+}
+trap end_all EXIT
+own_net=$(readlink /proc/self/ns/net)
+# shellcheck disable=SC2317 # `await` calls it.
+own_is_left() { [ "$(readlink "/proc/$1/ns/net")" != "$own_net" ]; }
+mkfifo ready.pipe
+await "namespace" own_is_left "$far"
+await "namespace" own_is_left "$near"
+on() { # PID COMMAND...
+  nsenter --net="/proc/$1/ns/net" -- "${@:2}"
+}
+ip link add crosvisor-near netns "$near" type veth peer name crosvisor-far netns "$far"
+on "$near" ip address add 192.0.2.1/24 dev crosvisor-near
+on "$far" ip address add 192.0.2.2/24 dev crosvisor-far
+on "$near" ip link set crosvisor-near up
+on "$far" ip link set crosvisor-far up
+on "$near" ip link set lo up
+on "$far" ip link set lo up
+
+mkdir "$work/pki"
+"$certificates" "$work/pki" 192.0.2.1 || exit 1
+readonly local_socket=unix:$socket
+unset CROSVISOR_CONNECT
+export CROSVISOR_CONNECT=$local_socket
+
+configure '"debug": {"subjects": ["CN=client"]}, "manage": {"subjects": ["CN=client"]}' \
+  "\"tls\": {\"listen\": \"192.0.2.1:7443\", \"certificate\": \"$work/pki/server.pem\", \"key\": \"$work/pki/server.key\", \"ca\": \"$work/pki/ca.pem\"}"
+daemon_runner=(nsenter --net="/proc/$near/ns/net" --)
+start_daemon
+
+remote() { # ARGUMENT...
+  on "$far" env CROSVISOR_CONNECT=tls://192.0.2.1:7443 CROSVISOR_CA="$work/pki/ca.pem" \
+    CROSVISOR_CERTIFICATE="$work/pki/client.pem" CROSVISOR_KEY="$work/pki/client.key" \
+    "$crosvisor" "$@" >out.txt 2>err.txt </dev/null
+  status=$?
+  read_output
+}
+
+begin "a list from the other host"
+play "play=up"
+call run --detach vm.json
+cid=$out
+remote list
+equal "the exit code" "$status" 0
+like "the list" "$out" "*$cid *actor *started *uid 0 *"
+
+begin "another's VM is not the remote user's"
+remote stop actor
+check "it is refused" [ "$status" != 0 ]
+call pass actor
+word=$out
+remote take "$word"
+equal "the exit code" "$status" 0
+remote suspend actor
+equal "the exit code" "$status" 0
+remote resume actor
+equal "the exit code" "$status" 0
+remote logs actor
+equal "the exit code" "$status" 0
+remote connect actor 7001
+equal "the exit code" "$status" 1
+like "the complaint" "$err" "crosvisor: a guest's port is reached on its own host alone, *"
+
+begin "events on the other host"
+on "$far" env CROSVISOR_CONNECT=tls://192.0.2.1:7443 CROSVISOR_CA="$work/pki/ca.pem" \
+  CROSVISOR_CERTIFICATE="$work/pki/client.pem" CROSVISOR_KEY="$work/pki/client.key" \
+  "$crosvisor" watch --history -o jsonl >events.jsonl 2>watch.err </dev/null &
+watcher=$!
+await "first event" grep -q '"event":"created"' events.jsonl
+remote stop actor
+equal "the exit code" "$status" 0
+await "last event" grep -q '"event":"dead"' events.jsonl
+
+begin "a certificate of another authority"
+on "$far" env CROSVISOR_CONNECT=tls://192.0.2.1:7443 CROSVISOR_CA="$work/pki/ca.pem" \
+  CROSVISOR_CERTIFICATE="$work/pki/foreign.pem" CROSVISOR_KEY="$work/pki/foreign.key" \
+  "$crosvisor" list >out.txt 2>err.txt </dev/null
+check "it is refused" [ $? != 0 ]
+
+begin "no certificate at all"
+on "$far" env CROSVISOR_CONNECT=tls://192.0.2.1:7443 "$crosvisor" list >out.txt 2>err.txt </dev/null
+equal "the exit code" "$?" 2
+
+begin "the cable is cut"
+began=$SECONDS
+on "$near" ip link set crosvisor-near down
+wait "$watcher"
+check "the watcher noticed" [ $((SECONDS - began)) -le 30 ]
+like "its last words" "$(tail -n 1 watch.err)" "crosvisor: lost the connection to *"
+
+stop_daemon
+equal "the exit code" "$status" 0
+finish
