@@ -4,6 +4,8 @@
 #include "crosvisor/io/config/printable.hpp"
 
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <resolv.h>
 #include <sys/socket.h>
@@ -69,6 +71,9 @@ io::result<io::unique_fd> connect_to(const addrinfo& address, std::chrono::milli
     ::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP)};
   if (!socket)
     return io::last_failure("socket");
+  // Handshakes are small messages after each other, which Nagle's algorithm would hold back.
+  int on = 1;
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0)
     return socket;
   if (errno != EINPROGRESS)
