@@ -110,8 +110,18 @@ caf::result<vm_info> vm_supervisor_state::start() {
 void vm_supervisor_state::launch() {
   set_state(vm_state::starting, summary_of(info_));
   arm(timeouts_.start);
+  request_.streams = streams_;
   started_timeout_ = started_timeout_of(request_.config, request_.choice, timeouts_);
   process_ = launcher_->launch(std::move(request_), report_to(self_));
+}
+
+void vm_supervisor_state::note(std::string key, std::string value) {
+  if (process_)
+    process_->note(std::move(key), std::move(value));
+  else if (value.empty())
+    request_.notes.erase(key);
+  else
+    request_.notes.insert_or_assign(std::move(key), std::move(value));
 }
 
 void vm_supervisor_state::up(std::int32_t pid) {

@@ -57,6 +57,7 @@ public:
   void hung(std::uint64_t stretch);
   void expired(std::uint64_t step);
   void press_again(std::uint64_t step);
+  void note(std::string key, std::string value);
   void released();
   void drain(caf::timespan grace);
   void down(const caf::actor_addr& who);

@@ -72,6 +72,9 @@ vm_supervisor_state::make_behavior(vm_supervisor_options options) {
     [this](caf::subscribe_atom, output_atom) { return subscribe_to_output(); },
     [this](credit_atom, std::uint64_t bytes) { readers_.grant(self_->current_sender(), bytes); },
     [this](caf::unsubscribe_atom, output_atom) { readers_.unsubscribe(self_->current_sender()); },
+    [this](note_atom, std::string& key, std::string& value) {
+      note(std::move(key), std::move(value));
+    },
     [this](caf::get_atom, state_atom) { return info_; },
     [this](caf::subscribe_atom) {
       feed_.subscribe(self_->current_sender());

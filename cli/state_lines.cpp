@@ -25,7 +25,9 @@ style style_of(const vm_event& event) {
   switch (event.kind) {
     case vm_event_kind::started:
     case vm_event_kind::ready: return style::good;
-    case vm_event_kind::payload_error: return style::bad;
+    case vm_event_kind::payload_error:
+    case vm_event_kind::restarting:
+    case vm_event_kind::given_up: return style::bad;
     case vm_event_kind::dead: return ended_badly(event.reason) ? style::bad : style::strong;
     default: return style::plain;
   }

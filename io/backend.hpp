@@ -16,8 +16,10 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace crosvisor::io {
 
@@ -28,6 +30,15 @@ enum class vmm_request : std::uint8_t {
   suspend,      ///< Stop the virtual CPUs.
   resume,       ///< Let them run again.
 };
+
+class guest_streams;
+
+/// What is known of a VM by those who decide, and would be lost with their process: words and what
+/// they stand for, each at most max_note_bytes.
+using vm_notes = std::map<std::string, std::string>;
+
+inline constexpr std::size_t max_notes = 16;
+inline constexpr std::size_t max_note_bytes = 64u << 10;
 
 /// All that is needed to run one VM.
 struct launch_request {
@@ -42,6 +53,10 @@ struct launch_request {
   /// Every disk of `config` that has partitions, built; null where it has none. Let go of like
   /// `files`.
   std::shared_ptr<const built_disks> disks;
+  /// The VM's streams, which its keeper takes over where it has one; null where it runs without
+  /// vsock.
+  std::shared_ptr<guest_streams> streams = nullptr;
+  vm_notes notes = {};
 };
 
 /// Where a launch failed.
@@ -100,9 +115,24 @@ public:
   /// SIGKILL; the same.
   virtual void kill() = 0;
 
+  /// Keeps a note for whoever adopts the VM; an empty value removes it. In vain without a keeper.
+  virtual void note(std::string key, std::string value) = 0;
+
   /// Removes the runtime directory of a process that has ended; `done` is called once, also when
   /// there is none.
   virtual void release(std::function<void()> done) = 0;
+};
+
+/// A VM that has outlived the process that launched it, kept by its keeper; or what is left of one
+/// whose keeper has ended, too.
+struct kept_vm {
+  vm_cid cid = no_cid;
+  /// As it was launched: an app has become kernel and disks.
+  vm_config config;
+  vmm_choice choice;
+  vm_notes notes;
+  /// See launch_request::vsock.
+  std::shared_ptr<const unique_fd> vsock;
 };
 
 /// Starts VMMs.
@@ -113,6 +143,17 @@ public:
   /// Starts a VMM, without waiting for it. Exactly one of on_launch_failed and on_exit is called in
   /// the end.
   virtual std::shared_ptr<vmm_process> launch(launch_request request, vmm_callbacks callbacks) = 0;
+
+  /// Takes a VM of backend::kept back, once. What its keeper has seen so far is told again from the
+  /// beginning, to `callbacks` and to those of `streams`, then what happens. Letting go of the
+  /// result kills it, as with one that was launched. Null: there is none of that CID.
+  /// @param streams see launch_request.
+  virtual std::shared_ptr<vmm_process> adopt(vm_cid cid, std::shared_ptr<guest_streams> streams,
+                                             vmm_callbacks callbacks) = 0;
+
+  /// This process is about to end and leaves its VMs to their keepers: from now on letting go of
+  /// them, and of this, kills none that has a keeper.
+  virtual void leave() = 0;
 };
 
 /// What comes from a VM's guest through its connections. Called on any thread of the backend's, one
@@ -236,6 +277,8 @@ struct backend {
   std::shared_ptr<cid_store> last_cid;
   std::shared_ptr<guest_stream_factory> streams;
   std::shared_ptr<vsock_listener> vsock;
+  /// To be adopted, or they are killed when the launcher goes.
+  std::vector<kept_vm> kept = {};
 };
 
 } // namespace crosvisor::io

@@ -32,6 +32,7 @@ public:
   }
   void terminate() override { vmm_->signal(SIGTERM); }
   void kill() override { vmm_->signal(SIGKILL); }
+  void note(std::string, std::string) override {} // It goes with this process.
   void release(std::function<void()> done) override { vmm_->release(std::move(done)); }
 
 private:
@@ -50,6 +51,13 @@ public:
       [vmm, request = std::move(request)]() mutable { vmm->launch(std::move(request)); });
     return std::make_shared<held_vmm>(std::move(vmm));
   }
+
+  std::shared_ptr<vmm_process> adopt(vm_cid, std::shared_ptr<guest_streams>,
+                                     vmm_callbacks) override {
+    return nullptr; // None outlives this process.
+  }
+
+  void leave() override {}
 
 private:
   std::unique_ptr<linux_vmm_host> host_;

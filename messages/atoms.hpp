@@ -25,6 +25,7 @@ using job_atom = caf::atom_constant<caf::atom("job")>;
 using kill_atom = caf::atom_constant<caf::atom("kill")>;
 using list_atom = caf::atom_constant<caf::atom("list")>;
 using lost_atom = caf::atom_constant<caf::atom("lost")>;
+using note_atom = caf::atom_constant<caf::atom("note")>;
 using output_atom = caf::atom_constant<caf::atom("output")>;
 using pass_atom = caf::atom_constant<caf::atom("pass")>;
 using resume_atom = caf::atom_constant<caf::atom("resume")>;

@@ -78,6 +78,9 @@ using vm_actor = caf::typed_actor<
   caf::reacts_to<credit_atom, std::uint64_t>,
   // UNSUBSCRIBE the sender from the output; pieces under way still come. Always allowed.
   caf::reacts_to<caf::unsubscribe_atom, output_atom>,
+  // NOTE something under a key, that whoever adopts the VM is given; empty: nothing any more.
+  // Always allowed, in vain for a VM that no keeper keeps.
+  caf::reacts_to<note_atom, std::string, std::string>,
   // What there is to KNOW of it. Always allowed.
   caf::replies_to<caf::get_atom, state_atom>::with<vm_info>,
   // SUBSCRIBE the sender, which has the interface of a subscriber_actor, until it goes down.

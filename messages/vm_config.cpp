@@ -37,6 +37,12 @@ constexpr name_table<debug_level, 2> debug_names{{
   {debug_level::full, "full"},
 }};
 
+constexpr name_table<restart_policy, 3> restart_names{{
+  {restart_policy::never, "never"},
+  {restart_policy::on_failure, "on_failure"},
+  {restart_policy::always, "always"},
+}};
+
 template <class Enum, std::size_t N>
 std::string name_of(const name_table<Enum, N>& names, Enum value) {
   for (const auto& [key, name] : names)
@@ -247,6 +253,10 @@ std::string to_string(debug_level level) {
   return name_of(debug_names, level);
 }
 
+std::string to_string(restart_policy policy) {
+  return name_of(restart_names, policy);
+}
+
 std::optional<vmm_kind> parse_vmm_kind(const std::string& word) {
   return value_of(vmm_names, word);
 }
@@ -261,6 +271,10 @@ std::optional<image_format> parse_image_format(const std::string& word) {
 
 std::optional<debug_level> parse_debug_level(const std::string& word) {
   return value_of(debug_names, word);
+}
+
+std::optional<restart_policy> parse_restart_policy(const std::string& word) {
+  return value_of(restart_names, word);
 }
 
 } // namespace crosvisor

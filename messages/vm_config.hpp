@@ -93,6 +93,14 @@ struct app_config {
   explicit operator bool() const noexcept { return static_cast<bool>(apk); }
 };
 
+/// Whether a VM is started again when it has died.
+enum class restart_policy : std::uint8_t {
+  never,
+  on_failure, ///< Unless it ended as somebody wanted: a stop, a shutdown, a payload that exits with
+              ///< 0.
+  always,     ///< Unless somebody stopped it.
+};
+
 /// A VM to be created.
 struct vm_config {
   /// Empty: the service names it `vm-<cid>`.
@@ -128,6 +136,7 @@ struct vm_config {
   /// How long it may take to say so, in seconds, 1 to max_started_timeout_s. 0: 30, or 300 where it
   /// is emulated or its host is a VM itself.
   std::uint32_t started_timeout_s = 0;
+  restart_policy restart = restart_policy::never;
 };
 
 inline constexpr std::uint32_t min_memory_mib = 16;
@@ -165,12 +174,14 @@ std::string to_string(vmm_kind kind);
 std::string to_string(accel_kind kind);
 std::string to_string(image_format format);
 std::string to_string(debug_level level);
+std::string to_string(restart_policy policy);
 
 /// The inverse of to_string; nothing for an unknown word.
 std::optional<vmm_kind> parse_vmm_kind(const std::string& word);
 std::optional<accel_kind> parse_accel_kind(const std::string& word);
 std::optional<image_format> parse_image_format(const std::string& word);
 std::optional<debug_level> parse_debug_level(const std::string& word);
+std::optional<restart_policy> parse_restart_policy(const std::string& word);
 
 template <class Inspector>
 auto inspect(Inspector& f, file_ref& x) {
@@ -201,7 +212,8 @@ auto inspect(Inspector& f, app_config& x) {
 template <class Inspector>
 auto inspect(Inspector& f, vm_config& x) {
   return f(x.name, x.kernel, x.initrd, x.bootloader, x.params, x.disks, x.app, x.memory_mib, x.cpus,
-           x.protected_vm, x.vmm, x.accel, x.console, x.log, x.guest_protocol, x.started_timeout_s);
+           x.protected_vm, x.vmm, x.accel, x.console, x.log, x.guest_protocol, x.started_timeout_s,
+           x.restart);
 }
 
 } // namespace crosvisor

@@ -17,6 +17,8 @@ std::string to_string(vm_event_kind kind) {
     case dead: return "dead";
     case payload_started: return "payload_started";
     case payload_error: return "payload_error";
+    case restarting: return "restarting";
+    case given_up: return "given_up";
   }
   return "invalid";
 }

@@ -31,6 +31,10 @@ enum class vm_event_kind : std::uint8_t {
   /// The payload can't be run, or failed: payload_info::error; `detail` is the guest's own words.
   /// At most once.
   payload_error,
+  /// It has died, and is started again after a while: `reason` and `exit` say of what it died. The
+  /// state is `not_started` again.
+  restarting,
+  given_up, ///< It died once too often, and is not started again; `dead` follows.
 };
 
 /// One thing that happened to a VM. Whoever subscribes is sent the last state event at once, then
@@ -38,6 +42,8 @@ enum class vm_event_kind : std::uint8_t {
 struct vm_event {
   /// Counts this VM's events from 1; a repeated state event keeps its number.
   std::uint64_t seq = 0;
+  /// Counts the events of a daemon, over its restarts, from 1; 0: from no daemon.
+  std::uint64_t number = 0;
   /// When it happened: milliseconds since 1970-01-01 UTC.
   std::int64_t time_ms = 0;
   vm_cid cid = no_cid;
@@ -47,9 +53,9 @@ struct vm_event {
   vm_state state = vm_state::not_started;
   /// One sentence for people; may be empty.
   std::string detail;
-  /// Of a `dead` event alone.
+  /// Of `dead` and `restarting` events alone.
   death_reason reason = death_reason::unknown;
-  /// Of a `dead` event alone.
+  /// Of `dead` and `restarting` events alone.
   vmm_exit exit;
   /// What was known of the payload with this event, `dead` included.
   payload_info payload;
@@ -66,7 +72,8 @@ inline std::int64_t unix_time_ms() {
 
 template <class Inspector>
 auto inspect(Inspector& f, vm_event& x) {
-  return f(x.seq, x.time_ms, x.cid, x.name, x.kind, x.state, x.detail, x.reason, x.exit, x.payload);
+  return f(x.seq, x.number, x.time_ms, x.cid, x.name, x.kind, x.state, x.detail, x.reason, x.exit,
+           x.payload);
 }
 
 } // namespace crosvisor

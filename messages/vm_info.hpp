@@ -33,6 +33,8 @@ struct vm_info {
   death_reason reason = death_reason::unknown;
   vmm_exit exit;
   payload_info payload;
+  /// How often it was started again.
+  std::uint32_t restarts = 0;
 };
 
 /// The balloon of a VM, in bytes. A larger balloon leaves the guest less memory.
@@ -46,7 +48,7 @@ struct balloon_info {
 template <class Inspector>
 auto inspect(Inspector& f, vm_info& x) {
   return f(x.cid, x.name, x.state, x.suspended, x.owner, x.vmm, x.accel, x.memory_mib, x.cpus,
-           x.created_ms, x.vmm_pid, x.reason, x.exit, x.payload);
+           x.created_ms, x.vmm_pid, x.reason, x.exit, x.payload, x.restarts);
 }
 
 template <class Inspector>

@@ -39,6 +39,7 @@ public:
   int terminated = 0;
   int killed = 0;
   std::function<void()> release_done;
+  io::vm_notes notes;
 
   void ask(io::vmm_request what, completion done) override {
     requests.push_back({what, std::move(done)});
@@ -53,6 +54,9 @@ public:
   }
   void terminate() override { ++terminated; }
   void kill() override { ++killed; }
+  void note(std::string key, std::string value) override {
+    notes[std::move(key)] = std::move(value);
+  }
   void release(std::function<void()> done) override { release_done = std::move(done); }
 };
 
@@ -68,6 +72,25 @@ public:
     launched.push_back(vmm);
     return vmm;
   }
+
+  /// What adopt() knows; each once.
+  std::set<vm_cid> kept;
+  std::map<vm_cid, std::shared_ptr<fake_vmm>> adopted;
+
+  std::shared_ptr<io::vmm_process> adopt(vm_cid cid, std::shared_ptr<io::guest_streams> streams,
+                                         io::vmm_callbacks callbacks) override {
+    if (kept.erase(cid) == 0)
+      return nullptr;
+    auto vmm = std::make_shared<fake_vmm>();
+    vmm->request.cid = cid;
+    vmm->request.streams = std::move(streams);
+    vmm->callbacks = std::move(callbacks);
+    adopted[cid] = vmm;
+    return vmm;
+  }
+
+  bool left = false;
+  void leave() override { left = true; }
 };
 
 /// A kernel with vsock for guests, where other programs may have CIDs.
