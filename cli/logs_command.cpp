@@ -32,7 +32,7 @@ int finish(const log_shown& shown, log_kind log) {
   return shown.exit_code;
 }
 
-std::string not_kept(const std::string& wanted, const std::vector<io::kept_vm>& vms) {
+std::string not_kept(const std::string& wanted, const std::vector<io::logged_vm>& vms) {
   constexpr std::size_t shown = 5;
   auto what = "no logs of " + io::in_quotes(wanted) + " are kept; ";
   if (vms.empty())
@@ -56,7 +56,7 @@ int show_own(const logs_arguments& arguments) {
   if (why == nullptr)
     return finish(std::get<log_shown>(shown), arguments.log);
   if (errc_of(*why) == vm_errc::no_such_vm)
-    return complain(not_found, not_kept(arguments.vm, io::list_kept_vms(*state_dir)));
+    return complain(not_found, not_kept(arguments.vm, io::list_logged_vms(*state_dir)));
   return complain(failed, words_of_error(*why));
 }
 

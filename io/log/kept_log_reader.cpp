@@ -43,7 +43,7 @@ result<log_piece> read_piece(const std::string& state_dir, const log_query& quer
   if (query.log > log_kind::vmm)
     return failure{0, "there is no such kind of log; there are console, log and vmm"};
   // Compared with what is there, and so no part of any path.
-  auto vm = find_kept_vm(list_kept_vms(state_dir), query.vm);
+  auto vm = find_logged_vm(list_logged_vms(state_dir), query.vm);
   auto folder = vm ? open_log_folder(*vm) : failure{ENOENT, {}};
   if (!folder && folder.why().code == ENOENT)
     return failure{ENOENT, "no logs of " + in_quotes(query.vm) + " are kept"};

@@ -21,8 +21,8 @@ namespace {
 constexpr auto dir_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 // The inverse of log_dir_name().
-std::optional<kept_vm> parse_folder(const std::string& folder) {
-  kept_vm vm;
+std::optional<logged_vm> parse_folder(const std::string& folder) {
+  logged_vm vm;
   const auto* end = folder.data() + folder.size();
   auto [stop, error] = std::from_chars(folder.data(), end, vm.cid);
   if (error != std::errc{} || stop == end || *stop != '-')
@@ -41,11 +41,11 @@ std::string log_folder(const std::string& state_dir, vm_cid cid, const vm_name& 
   return state_dir + "/logs/" + log_dir_name(cid, name);
 }
 
-std::vector<kept_vm> list_kept_vms(const std::string& state_dir) {
+std::vector<logged_vm> list_logged_vms(const std::string& state_dir) {
   auto path = state_dir + "/logs";
   unique_fd dir{::open(path.c_str(), dir_flags)};
   auto names = dir ? list_dir(dir.get()) : failure{};
-  std::vector<std::pair<age, kept_vm>> aged;
+  std::vector<std::pair<age, logged_vm>> aged;
   for (const auto& name : names ? *names : std::vector<std::string>{}) {
     auto vm = parse_folder(name);
     struct stat is;
@@ -57,14 +57,15 @@ std::vector<kept_vm> list_kept_vms(const std::string& state_dir) {
   }
   std::sort(aged.begin(), aged.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<kept_vm> vms;
+  std::vector<logged_vm> vms;
   vms.reserve(aged.size());
   for (auto& [when, vm] : aged)
     vms.push_back(std::move(vm));
   return vms;
 }
 
-std::optional<kept_vm> find_kept_vm(const std::vector<kept_vm>& vms, const std::string& wanted) {
+std::optional<logged_vm> find_logged_vm(const std::vector<logged_vm>& vms,
+                                        const std::string& wanted) {
   auto i = std::find_if(vms.rbegin(), vms.rend(), [&](const auto& vm) {
     return vm.name == wanted || std::to_string(vm.cid) == wanted;
   });
@@ -73,7 +74,7 @@ std::optional<kept_vm> find_kept_vm(const std::vector<kept_vm>& vms, const std::
   return *i;
 }
 
-result<unique_fd> open_log_folder(const kept_vm& vm) {
+result<unique_fd> open_log_folder(const logged_vm& vm) {
   unique_fd folder{::open(vm.folder.c_str(), dir_flags | O_NOFOLLOW)};
   if (!folder)
     return last_failure(in_quotes(vm.folder));

@@ -13,7 +13,7 @@
 namespace crosvisor::io {
 
 /// A VM whose logs are kept.
-struct kept_vm {
+struct logged_vm {
   vm_cid cid = no_cid;
   vm_name name;
   std::string folder; ///< The whole path.
@@ -24,13 +24,14 @@ std::string log_folder(const std::string& state_dir, vm_cid cid, const vm_name& 
 
 /// The VMs whose logs are kept, the newest last; none where there is no such directory. What is no
 /// VM's folder is passed over. Blocks as long as looking at each folder does.
-std::vector<kept_vm> list_kept_vms(const std::string& state_dir);
+std::vector<logged_vm> list_logged_vms(const std::string& state_dir);
 
 /// The newest of `vms` with that CID or name.
-std::optional<kept_vm> find_kept_vm(const std::vector<kept_vm>& vms, const std::string& wanted);
+std::optional<logged_vm> find_logged_vm(const std::vector<logged_vm>& vms,
+                                        const std::string& wanted);
 
 /// Opens a VM's folder, if it is one and no symlink.
-result<unique_fd> open_log_folder(const kept_vm& vm);
+result<unique_fd> open_log_folder(const logged_vm& vm);
 
 /// Whether the VM of a folder lives: its service holds a lock on it (log_store). Another service
 /// that begins a VM in that very moment tries again.

@@ -29,7 +29,7 @@ struct fixture {
   }
 
   std::string found(const std::string& wanted) {
-    auto vm = find_kept_vm(list_kept_vms(state.path()), wanted);
+    auto vm = find_logged_vm(list_logged_vms(state.path()), wanted);
     return vm ? vm->folder.substr(state.path().size()) : "(none)";
   }
 };
@@ -57,8 +57,8 @@ CAF_TEST(what is no folder of a VM is passed over) {
     keep(name, 1);
   state.write("logs/2050-file", "x");
   fs::create_directory_symlink("/tmp", state / "logs/2051-link");
-  CAF_CHECK(list_kept_vms(state.path()).empty());
-  CAF_CHECK(list_kept_vms("/nonexistent").empty());
+  CAF_CHECK(list_logged_vms(state.path()).empty());
+  CAF_CHECK(list_logged_vms("/nonexistent").empty());
 }
 
 CAF_TEST(what asks for a path finds nothing) {
@@ -71,7 +71,7 @@ CAF_TEST(what asks for a path finds nothing) {
 
 CAF_TEST(a folder that became a symlink is not followed) {
   keep("2048-demo", 1);
-  auto vm = find_kept_vm(list_kept_vms(state.path()), "demo");
+  auto vm = find_logged_vm(list_logged_vms(state.path()), "demo");
   CAF_REQUIRE(vm);
   CAF_CHECK(open_log_folder(*vm));
   fs::remove(vm->folder);
@@ -86,7 +86,7 @@ CAF_TEST(a VM lives as long as its folder is locked) {
   CAF_REQUIRE(store);
   auto made = (*store)->make(2048, "demo");
   CAF_REQUIRE(made);
-  auto vm = find_kept_vm(list_kept_vms(state.path()), "demo");
+  auto vm = find_logged_vm(list_logged_vms(state.path()), "demo");
   CAF_REQUIRE(vm);
   CAF_CHECK_EQUAL(vm->cid, 2048u);
   auto folder = open_log_folder(*vm);
