@@ -101,6 +101,26 @@ begin "no certificate at all"
 on "$far" env CROSVISOR_CONNECT=tls://192.0.2.1:7443 "$crosvisor" list >out.txt 2>err.txt </dev/null
 equal "the exit code" "$?" 2
 
+begin "new certificates with a reload"
+mkdir "$work/old"
+cp "$work"/pki/* "$work/old"
+"$certificates" "$work/pki" 192.0.2.1 || exit 1
+remote list
+check "the daemon has its old ones still" [ "$status" != 0 ]
+kill -HUP "$daemon_pid"
+# shellcheck disable=SC2317 # `await` calls it.
+new_one_is_let_in() {
+  remote list
+  [ "$status" = 0 ]
+}
+await "answer to the new certificate" new_one_is_let_in
+on "$far" env CROSVISOR_CONNECT=tls://192.0.2.1:7443 CROSVISOR_CA="$work/pki/ca.pem" \
+  CROSVISOR_CERTIFICATE="$work/old/client.pem" CROSVISOR_KEY="$work/old/client.key" \
+  "$crosvisor" list >out.txt 2>err.txt </dev/null
+check "the old one is refused" [ $? != 0 ]
+kill -0 "$watcher"
+equal "who was connected before" "$?" 0
+
 begin "the cable is cut"
 began=$SECONDS
 on "$near" ip link set crosvisor-near down
