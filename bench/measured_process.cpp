@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <thread>
 
 namespace crosvisor::bench {
@@ -112,7 +113,7 @@ double time_of(const program_line& program) {
 }
 
 background_process::background_process(const program_line& program, const std::string& log)
-    : pid_(spawn(program, log.c_str())) {}
+    : log_(log), pid_(spawn(program, log.c_str())) {}
 
 background_process::~background_process() {
   if (pid_ == 0)
@@ -126,12 +127,20 @@ void background_process::end() {
   reap(std::exchange(pid_, 0));
 }
 
+bool background_process::has_ended() const {
+  siginfo_t found{};
+  auto flags = WEXITED | WNOHANG | WNOWAIT;
+  return ::waitid(P_PID, static_cast<id_t>(pid_), &found, flags) != 0 || found.si_pid != 0;
+}
+
 void background_process::wait_until(const std::function<bool()>& serves) const {
   auto until = std::chrono::steady_clock::now() + patience;
   while (!serves()) {
-    if (::waitpid(pid_, nullptr, WNOHANG | WNOWAIT) != 0
-        || std::chrono::steady_clock::now() > until)
-      throw std::runtime_error("a daemon does not serve");
+    if (has_ended() || std::chrono::steady_clock::now() > until) {
+      std::ifstream said{log_};
+      throw std::runtime_error("a daemon does not serve: "
+                               + std::string{std::istreambuf_iterator<char>{said}, {}});
+    }
     // It tells nobody in this process when it does.
     std::this_thread::sleep_for(std::chrono::milliseconds{10});
   }

@@ -43,6 +43,9 @@ public:
   double resident() const;
 
 private:
+  bool has_ended() const;
+
+  const std::string log_;
   pid_t pid_ = 0;
 };
 
