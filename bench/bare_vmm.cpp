@@ -129,4 +129,27 @@ void bare_vmm::wait_for_greeting() const {
     throw std::runtime_error("a bare VMM said nothing");
 }
 
+/// What QMP answers, with all that it says before; each message ends a line.
+std::string bare_vmm::ask_qmp(const std::string& command) const {
+  if (::write(control_.ours.get(), command.data(), command.size()) < 0)
+    throw std::runtime_error(io::last_failure("QMP").what);
+  std::string said;
+  while (said.find("\"return\"") == std::string::npos || said.back() != '\n') {
+    wait_for_greeting();
+    char piece[4096];
+    auto got = ::read(control_.ours.get(), piece, sizeof piece);
+    if (got <= 0)
+      throw std::runtime_error("a bare VMM ended");
+    said.append(piece, static_cast<std::size_t>(got));
+  }
+  return said;
+}
+
+void bare_vmm::wait_until_running() const {
+  ask_qmp("{\"execute\": \"qmp_capabilities\"}\n");
+  while (ask_qmp("{\"execute\": \"query-status\"}\n").find("\"running\": true")
+         == std::string::npos) {
+  }
+}
+
 } // namespace crosvisor::bench

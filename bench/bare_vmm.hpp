@@ -39,6 +39,9 @@ public:
   /// Waits until it says something on its control channel. A stand-in's stamp is written by then.
   void wait_for_greeting() const;
 
+  /// Waits until QMP says that the guest runs.
+  void wait_until_running() const;
+
   /// What the guest writes to its console.
   int console() const noexcept { return console_in_.get(); }
   const std::vector<std::string>& argv() const noexcept { return command_.argv; }
@@ -52,6 +55,7 @@ private:
   };
 
   void make_pipes(io::vm_description& vm);
+  std::string ask_qmp(const std::string& command) const;
 
   std::shared_ptr<io::descriptor_set> files_;
   io::vm_file_descriptors open_;

@@ -73,7 +73,7 @@ private:
     return took;
   }
 
-  /// Until QMP answers, which it does before the guest runs.
+  /// Until QMP says that the guest runs.
   double measure_bare() {
     auto config = config_;
     auto files = need(io::open_vm_files(config, folder_));
@@ -81,7 +81,7 @@ private:
     vmm.let_guest_run();
     auto began = now_ns();
     vmm.spawn();
-    vmm.wait_for_greeting();
+    vmm.wait_until_running();
     return seconds(now_ns() - began);
   }
 

@@ -5,9 +5,16 @@
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/io/config/printable.hpp"
 
+#include <atomic>
 #include <cerrno>
 
 namespace crosvisor::cli {
+
+namespace {
+
+std::atomic<bool> left{false};
+
+} // namespace
 
 outcome<std::unique_ptr<connection>> open_connection(const connect_arguments& given,
                                                      without_daemon otherwise) {
@@ -28,9 +35,17 @@ int with_daemon(const connect_arguments& given,
   auto opened = open_connection(given, without_daemon::refuse);
   const auto* end = std::get_if<early_end>(&opened);
   outcome<int> ended = end != nullptr ? outcome<int>{*end} : use(*std::get<0>(opened));
+  if (end == nullptr) {
+    static_cast<void>(std::get<0>(opened).release());
+    left = true;
+  }
   if (const auto* early = std::get_if<early_end>(&ended))
     return complain(general_exit_code(early->exit_code), early->what);
   return std::get<int>(ended);
+}
+
+bool is_connection_left() noexcept {
+  return left;
 }
 
 } // namespace crosvisor::cli

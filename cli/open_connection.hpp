@@ -14,9 +14,13 @@ outcome<std::unique_ptr<connection>> open_connection(const connect_arguments& gi
                                                      without_daemon otherwise);
 
 /// Connects to a daemon for a command about VMs that are there, has `use` do it, and complains of
-/// what ends that early.
+/// what ends that early. The connection is not closed; the end of the process does that.
 /// @returns the program's exit code, of 0 to 6.
 int with_daemon(const connect_arguments& given,
                 const std::function<outcome<int>(connection&)>& use);
+
+/// Whether with_daemon() has left its connection as it was: closing it takes longer than all that
+/// most commands do. The program must then end by quick_exit(3), since threads still run.
+bool is_connection_left() noexcept;
 
 } // namespace crosvisor::cli

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <utility>
 
 namespace crosvisor::log {
 
@@ -31,6 +30,8 @@ struct about_vm {
 /// when the journal reads it (sd-daemon(3)); or to where write_to() says. Any thread.
 void write(level of, std::string_view line);
 void write(level of, const about_vm& vm, std::string_view line);
+/// The same of a line that is made from its arguments; `vm` is null where it is about none.
+void write(level of, const about_vm* vm, fmt::string_view format, fmt::format_args args);
 
 /// Takes a line; `vm` is null where it is about none. Called on any thread.
 using line_writer = void (*)(level of, const about_vm* vm, std::string_view line);
@@ -44,49 +45,49 @@ bool stderr_is_journal();
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::debug))
-    write(level::debug, fmt::format(format, std::forward<Args>(args)...));
+    write(level::debug, nullptr, format, fmt::make_format_args(args...));
 }
 
 template <class... Args>
 void debug(const about_vm& vm, fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::debug))
-    write(level::debug, vm, fmt::format(format, std::forward<Args>(args)...));
+    write(level::debug, &vm, format, fmt::make_format_args(args...));
 }
 
 template <class... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::info))
-    write(level::info, fmt::format(format, std::forward<Args>(args)...));
+    write(level::info, nullptr, format, fmt::make_format_args(args...));
 }
 
 template <class... Args>
 void info(const about_vm& vm, fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::info))
-    write(level::info, vm, fmt::format(format, std::forward<Args>(args)...));
+    write(level::info, &vm, format, fmt::make_format_args(args...));
 }
 
 template <class... Args>
 void warn(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::warn))
-    write(level::warn, fmt::format(format, std::forward<Args>(args)...));
+    write(level::warn, nullptr, format, fmt::make_format_args(args...));
 }
 
 template <class... Args>
 void warn(const about_vm& vm, fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::warn))
-    write(level::warn, vm, fmt::format(format, std::forward<Args>(args)...));
+    write(level::warn, &vm, format, fmt::make_format_args(args...));
 }
 
 template <class... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::error))
-    write(level::error, fmt::format(format, std::forward<Args>(args)...));
+    write(level::error, nullptr, format, fmt::make_format_args(args...));
 }
 
 template <class... Args>
 void error(const about_vm& vm, fmt::format_string<Args...> format, Args&&... args) {
   if (enabled(level::error))
-    write(level::error, vm, fmt::format(format, std::forward<Args>(args)...));
+    write(level::error, &vm, format, fmt::make_format_args(args...));
 }
 
 } // namespace crosvisor::log
