@@ -11,7 +11,7 @@
 #include <fcntl.h>
 
 #undef CAF_SUITE
-#define CAF_SUITE io.keeper.keeper_channel
+#define CAF_SUITE io.keeper.channel
 
 using namespace crosvisor;
 using namespace crosvisor::io;
