@@ -50,9 +50,7 @@ result<std::shared_ptr<keeper_vm>> keeper_vm::make(std::shared_ptr<event_loop> l
   std::shared_ptr<keeper_vm> made{
     new keeper_vm{std::move(loop), std::move(told), launch.how.runtime_root}};
   auto how = launch.how;
-  auto confinement_of_service = launch.confinement;
-  confinement_of_service.cgroup_is_held = true;
-  auto confinement = vmm_confinement::make(confinement_of_service, launch.programs, launch.plugins);
+  auto confinement = vmm_confinement::make(launch.confinement, launch.programs, launch.plugins);
   if (!confinement)
     return confinement.why();
   how.confinement = std::move(*confinement);

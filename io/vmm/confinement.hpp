@@ -38,9 +38,6 @@ struct confinement_options {
   /// A cgroup (v2) of this process's, delegated to it, below which each VM gets one of its own;
   /// empty: none.
   std::string cgroup;
-  /// Another process holds the cgroup and has made it ready; this one makes VMs' cgroups in it and
-  /// leaves all others alone.
-  bool cgroup_is_held = false;
   /// Where VMs can't have users of their own (see check_vmm_users), they run as this process does,
   /// with a warning; else nothing is run.
   bool optional = false;

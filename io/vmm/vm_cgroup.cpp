@@ -93,16 +93,6 @@ result<void> remove_cgroup(int parent, const std::string& name) {
 // -- the tree
 // --------------------------------------------------------------------------------------
 
-result<unique_fd> open_cgroup(const std::string& path, const std::string& what) {
-  unique_fd dir{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  struct statfs is;
-  if (!dir || ::fstatfs(dir.get(), &is) != 0)
-    return last_failure(what);
-  if (is.f_type != CGROUP2_SUPER_MAGIC)
-    return failure{0, what + " is none of version 2; name a directory below a mount of cgroup2"};
-  return dir;
-}
-
 void remove_stale(int dir) {
   auto names = list_dir(dir);
   if (!names)
@@ -157,24 +147,20 @@ cgroup_tree::cgroup_tree(unique_fd dir) : dir_(std::make_shared<const unique_fd>
 
 result<std::shared_ptr<cgroup_tree>> cgroup_tree::open(const std::string& path) {
   auto what = "cgroup " + in_quotes(path);
-  auto dir = open_cgroup(path, what);
-  if (!dir)
-    return dir.why();
-  if (::flock(dir->get(), LOCK_EX | LOCK_NB) != 0)
+  unique_fd dir{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  struct statfs is;
+  if (!dir || ::fstatfs(dir.get(), &is) != 0)
+    return last_failure(what);
+  if (is.f_type != CGROUP2_SUPER_MAGIC)
+    return failure{0, what + " is none of version 2; name a directory below a mount of cgroup2"};
+  if (::flock(dir.get(), LOCK_EX | LOCK_NB) != 0)
     return errno == EWOULDBLOCK ? failure{EBUSY, what + " is in use by another process"}
                                 : last_failure(what);
-  if (auto left = leave(dir->get()); !left)
+  if (auto left = leave(dir.get()); !left)
     return failure{left.why().code, what + ": " + left.why().what};
-  hand_down_controllers(dir->get());
-  remove_stale(dir->get());
-  return std::make_shared<cgroup_tree>(std::move(*dir));
-}
-
-result<std::shared_ptr<cgroup_tree>> cgroup_tree::join(const std::string& path) {
-  auto dir = open_cgroup(path, "cgroup " + in_quotes(path));
-  if (!dir)
-    return dir.why();
-  return std::make_shared<cgroup_tree>(std::move(*dir));
+  hand_down_controllers(dir.get());
+  remove_stale(dir.get());
+  return std::make_shared<cgroup_tree>(std::move(dir));
 }
 
 result<std::unique_ptr<vm_cgroup>> cgroup_tree::make(vm_cid cid) {

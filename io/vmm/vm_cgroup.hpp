@@ -45,9 +45,6 @@ public:
   /// @param path absolute. Fails with EBUSY when another living process holds it.
   static result<std::shared_ptr<cgroup_tree>> open(const std::string& path);
 
-  /// The one that another process holds, as it is.
-  static result<std::shared_ptr<cgroup_tree>> join(const std::string& path);
-
   explicit cgroup_tree(unique_fd dir);
 
   /// Makes a VM's. Where the controllers are there it may have max_vmm_threads processes and

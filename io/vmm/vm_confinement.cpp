@@ -55,8 +55,7 @@ result<vmm_confinement> vmm_confinement::make(const confinement_options& options
     }
   if (options.cgroup.empty())
     return made;
-  auto cgroups =
-    options.cgroup_is_held ? cgroup_tree::join(options.cgroup) : cgroup_tree::open(options.cgroup);
+  auto cgroups = cgroup_tree::open(options.cgroup);
   if (!cgroups)
     return cgroups.why();
   made.cgroups_ = std::move(*cgroups);
