@@ -109,7 +109,7 @@ child_command command_of(const keeper_host& host, const keeper_launch& launch,
 } // namespace
 
 result<running_keeper> start_keeper(const keeper_host& host, const launch_request& request,
-                                    keeper_process::end_callback on_end) {
+                                    watched_keeper::end_callback on_end) {
   auto launch = launch_of(host, request);
   if (launch.socket_path.size() > max_socket_path_bytes)
     return failure{ENAMETOOLONG, "keeper's socket \"" + launch.socket_path + "\" has more than "
@@ -127,7 +127,7 @@ result<running_keeper> start_keeper(const keeper_host& host, const launch_reques
   if (auto filled = fill(host, request, encode_keeper_launch(launch), made); !filled)
     return undo(filled.why());
   auto process =
-    keeper_process::start(*host.loop, command_of(host, launch, made), std::move(on_end));
+    watched_keeper::start(*host.loop, command_of(host, launch, made), std::move(on_end));
   if (!process)
     return undo({process.why().code, "the VM's keeper: " + process.why().what});
   return running_keeper{std::move(made.ours), std::move(*process)};

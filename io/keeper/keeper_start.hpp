@@ -3,7 +3,7 @@
 #pragma once
 
 #include "crosvisor/io/keeper/keeper_host.hpp"
-#include "crosvisor/io/keeper/keeper_process.hpp"
+#include "crosvisor/io/keeper/watched_keeper.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 
@@ -13,13 +13,13 @@ namespace crosvisor::io {
 
 struct running_keeper {
   unique_fd socket; ///< Our end of its first connection.
-  std::shared_ptr<keeper_process> process;
+  std::shared_ptr<watched_keeper> process;
 };
 
 /// Writes the record, makes what the keeper is given, and starts it; on a worker's thread. What
 /// failed has left nothing.
 /// @param request stays the caller's: the keeper has copies of the descriptors.
 result<running_keeper> start_keeper(const keeper_host& host, const launch_request& request,
-                                    keeper_process::end_callback on_end);
+                                    watched_keeper::end_callback on_end);
 
 } // namespace crosvisor::io

@@ -207,7 +207,7 @@ void kept_vmm::attach_found(found_keeper found) {
     return keeper_ended();
   }
   auto watched =
-    keeper_process::watch(*loop_, std::move(found.pidfd), [weak = weak_from_this()](exit_status s) {
+    watched_keeper::watch(*loop_, std::move(found.pidfd), [weak = weak_from_this()](exit_status s) {
       if (auto self = weak.lock())
         self->process_ended(s);
     });

@@ -6,10 +6,10 @@
 #include "crosvisor/io/keeper/found_keeper.hpp"
 #include "crosvisor/io/keeper/keeper_host.hpp"
 #include "crosvisor/io/keeper/keeper_link.hpp"
-#include "crosvisor/io/keeper/keeper_process.hpp"
 #include "crosvisor/io/keeper/keeper_remains.hpp"
 #include "crosvisor/io/keeper/keeper_start.hpp"
 #include "crosvisor/io/keeper/kept_streams.hpp"
+#include "crosvisor/io/keeper/watched_keeper.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -105,7 +105,7 @@ private:
   std::shared_ptr<kept_vmm> self_; // Until it has ended or was left.
   const std::shared_ptr<kept_stream_state> streams_;
   const std::shared_ptr<keeper_link> link_;
-  std::shared_ptr<keeper_process> process_;
+  std::shared_ptr<watched_keeper> process_;
   const std::shared_ptr<keeper_remains> remains_;
   vmm_callbacks callbacks_;
   boost::asio::steady_timer deadline_;

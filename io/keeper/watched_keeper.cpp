@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "crosvisor/io/keeper/keeper_process.hpp"
+#include "crosvisor/io/keeper/watched_keeper.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -16,7 +16,7 @@ namespace crosvisor::io {
 
 namespace {
 
-class started_keeper final : public keeper_process {
+class started_keeper final : public watched_keeper {
 public:
   explicit started_keeper(std::shared_ptr<child_process> child) : child_(std::move(child)) {}
   void kill() override { child_->signal(SIGKILL); }
@@ -25,13 +25,13 @@ private:
   std::shared_ptr<child_process> child_;
 };
 
-class found_keeper_process final : public keeper_process {
+class found_keeper_watch final : public watched_keeper {
 public:
-  found_keeper_process(event_loop& loop, unique_fd pidfd)
+  found_keeper_watch(event_loop& loop, unique_fd pidfd)
       : pidfd_(std::make_shared<unique_fd>(std::move(pidfd))),
         watch_(std::make_shared<boost::asio::posix::stream_descriptor>(loop.context())) {}
 
-  ~found_keeper_process() override {
+  ~found_keeper_watch() override {
     // On the loop's thread, which is the only one to touch it.
     boost::asio::post(watch_->get_executor(), [watch = watch_, pidfd = pidfd_] {
       if (watch->is_open())
@@ -64,21 +64,21 @@ private:
 
 } // namespace
 
-result<std::shared_ptr<keeper_process>>
-keeper_process::start(event_loop& loop, const child_command& command, end_callback on_end) {
+result<std::shared_ptr<watched_keeper>>
+watched_keeper::start(event_loop& loop, const child_command& command, end_callback on_end) {
   auto child = child_process::start(loop, command, std::move(on_end));
   if (!child)
     return child.why();
-  std::shared_ptr<keeper_process> made = std::make_shared<started_keeper>(std::move(*child));
+  std::shared_ptr<watched_keeper> made = std::make_shared<started_keeper>(std::move(*child));
   return made;
 }
 
-result<std::shared_ptr<keeper_process>> keeper_process::watch(event_loop& loop, unique_fd pidfd,
+result<std::shared_ptr<watched_keeper>> watched_keeper::watch(event_loop& loop, unique_fd pidfd,
                                                               end_callback on_end) {
-  auto found = std::make_shared<found_keeper_process>(loop, std::move(pidfd));
+  auto found = std::make_shared<found_keeper_watch>(loop, std::move(pidfd));
   if (auto waits = found->wait(std::move(on_end)); !waits)
     return waits.why();
-  return std::shared_ptr<keeper_process>{std::move(found)};
+  return std::shared_ptr<watched_keeper>{std::move(found)};
 }
 
 result<unique_fd> open_pidfd(pid_t pid) {

@@ -16,20 +16,20 @@ namespace crosvisor::io {
 
 /// A child of this process or one that was found living; letting go of it leaves it alone. Signals
 /// go through a pidfd. Any thread.
-class keeper_process {
+class watched_keeper {
 public:
   /// Called once, on the loop's thread; exit_kind::none where it is no child of this process's.
   using end_callback = std::function<void(exit_status)>;
 
   /// See child_process::start, also for the thread; `command` outlives this process.
-  static result<std::shared_ptr<keeper_process>>
+  static result<std::shared_ptr<watched_keeper>>
   start(event_loop& loop, const child_command& command, end_callback on_end);
 
   /// One that was found. @param pidfd its own, by open_pidfd().
-  static result<std::shared_ptr<keeper_process>> watch(event_loop& loop, unique_fd pidfd,
+  static result<std::shared_ptr<watched_keeper>> watch(event_loop& loop, unique_fd pidfd,
                                                        end_callback on_end);
 
-  virtual ~keeper_process() = default;
+  virtual ~watched_keeper() = default;
 
   /// SIGKILL.
   virtual void kill() = 0;
