@@ -2,12 +2,11 @@
 #include "crosvisor/io/guest/linux_guest_streams.hpp"
 
 #include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/guest/output_sockets.hpp"
 #include "crosvisor/io/guest/payload_output.hpp"
 #include "crosvisor/io/guest/status_channel.hpp"
 
 #include <boost/asio/steady_timer.hpp>
-
-#include <sys/socket.h>
 
 #include <atomic>
 #include <utility>
@@ -15,10 +14,6 @@
 namespace crosvisor::io {
 
 namespace {
-
-/// What a reader has in its socket is out of the window, so that a reader that stops and goes on
-/// stalls nobody for long.
-constexpr int socket_bytes = 256 << 10;
 
 /// Both channels of one VM, until both are done.
 class stream_end {
@@ -103,18 +98,15 @@ public:
   }
 
   result<unique_fd> open_output() override {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-      return last_failure("payload output");
-    unique_fd reader{ends[0]};
-    ::shutdown(reader.get(), SHUT_WR);
-    write_output_to(unique_fd{ends[1]});
-    return reader;
+    auto made = make_output_sockets();
+    if (!made)
+      return made.why();
+    write_output_to(std::move(made->writer));
+    return std::move(made->reader);
   }
 
   void write_output_to(unique_fd socket) override {
     auto writer = std::make_shared<unique_fd>(std::move(socket));
-    ::setsockopt(writer->get(), SOL_SOCKET, SO_SNDBUF, &socket_bytes, sizeof(socket_bytes));
     loop_->post([parts = parts_, id = next_reader_++, writer] {
       parts->output().add_socket_reader(id, std::move(*writer));
     });
