@@ -95,7 +95,7 @@ CAF_TEST(a keeper that is killed takes the VMM with it) {
   CAF_CHECK_EQUAL(service.hear().type(), "end");
 }
 
-CAF_TEST(a launch that fails is told, too) {
+CAF_TEST(a launch that fails is told) {
   prepare("");
   launch.vmm.path = dir / "nothing";
   auto service = execute();
@@ -118,19 +118,19 @@ CAF_TEST(a service that goes before the launch leaves nothing) {
   check_nothing_left();
 }
 
-CAF_TEST(a keeper that can't begin says why and leaves nothing) {
+CAF_TEST(a keeper that cannot begin says why and leaves nothing) {
   prepare("play=up");
   launch.how.runtime_root = dir / "missing/run";
   auto service = execute();
   auto failed = service.hear();
   CAF_CHECK_EQUAL(failed.type(), "launch_failed");
   CAF_CHECK_EQUAL(failed.body.value("failure", -1), static_cast<int>(launch_failure::host));
-  CAF_CHECK_NOT_EQUAL(failed.body.value("what", "").find("missing/run"), std::string::npos);
+  CAF_CHECK_NOT_EQUAL(failed.body.value("what", "").find("missing"), std::string::npos);
   CAF_CHECK_EQUAL(end(), "exit code 1");
   CAF_CHECK_EQUAL(names_in(state + "/keepers"), "");
 }
 
-CAF_TEST(the host's SIGTERM ends the VM and is recorded) {
+CAF_TEST(a host that goes down ends the VM and is recorded) {
   auto service = start();
   auto vmm = pidfd_of(service.hear("up").body.value("pid", 0));
   for (auto number : {SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTERM})

@@ -158,9 +158,9 @@ CAF_TEST(what no service says ends the connection alone) {
   }
   auto next = connect();
   next.hear("synced");
-  CAF_CHECK(next.say(R"({"type":"of a later version","x":[]})"));
-  CAF_CHECK(next.say(R"({"type":"let_go","connection":77})"));
-  CAF_CHECK(next.say(R"({"type":"remove_reader","reader":77})"));
+  CAF_CHECK(next.say(std::string{R"({"type":"of a later version","x":[]})"}));
+  CAF_CHECK(next.say(std::string{R"({"type":"let_go","connection":77})"}));
+  CAF_CHECK(next.say(std::string{R"({"type":"remove_reader","reader":77})"}));
   CAF_CHECK_EQUAL(next.ask({{"type", "connect"}, {"port", 1}, {"bound_ms", 1}}),
                   "the VM has no vsock");
   release(next);
