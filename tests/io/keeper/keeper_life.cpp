@@ -9,6 +9,17 @@ using namespace crosvisor;
 using namespace crosvisor::io;
 using namespace crosvisor::tests;
 
+namespace {
+
+/// A sanitizer has memory of its own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr long most_resident_kib = 1 << 20;
+#else
+constexpr long most_resident_kib = 3 << 10;
+#endif
+
+} // namespace
+
 CAF_TEST_FIXTURE_SCOPE(keeper_life_tests, run_keeper_fixture)
 
 CAF_TEST(each service is told all from the beginning) {
@@ -154,6 +165,17 @@ CAF_TEST(its record is locked as long as it lives) {
   auto locked = other->lock();
   CAF_REQUIRE(!locked);
   CAF_CHECK_EQUAL(locked.why().code, EBUSY);
+  release(service);
+}
+
+CAF_TEST(it is small) {
+  auto service = start();
+  service.hear("up");
+  CAF_CHECK_EQUAL(service.ask({{"type", "get_balloon"}}), "");
+  CAF_MESSAGE("resident: " << status("VmRSS") << " KiB, of which " << status("RssAnon")
+                           << " KiB are its own");
+  CAF_CHECK_EQUAL(status("Threads"), 1);
+  CAF_CHECK_LESS_OR_EQUAL(status("VmRSS"), most_resident_kib);
   release(service);
 }
 
