@@ -106,8 +106,8 @@ public:
   }
 
   void write_output_to(unique_fd socket) override {
-    auto writer = std::make_shared<unique_fd>(std::move(socket));
-    loop_->post([parts = parts_, id = next_reader_++, writer] {
+    loop_->post([parts = parts_, id = next_reader_++,
+                 writer = std::make_shared<unique_fd>(std::move(socket))] {
       parts->output().add_socket_reader(id, std::move(*writer));
     });
   }
