@@ -244,10 +244,15 @@ using door_actor = caf::typed_actor<
   // door says `dead` in its place.
   caf::replies_to<caf::subscribe_atom, vm_cid>::with<vm_info>,
   caf::reacts_to<caf::unsubscribe_atom, vm_cid>,
-  // WATCH all VMs: the sender, a subscriber_actor, is told every event from now on; with `true`,
-  // the last ones that are kept come first. Until it goes down or unsubscribes. Repeating it
-  // changes nothing.
-  caf::replies_to<watch_atom, bool>::with<caf::ok_atom>, caf::reacts_to<caf::unsubscribe_atom>,
+  // SUBSCRIBE to one VM's events after the one with this number (vm_event::number), as who lost
+  // their connection does: each that is kept first, then what comes. Also for a VM that is
+  // forgotten, of the last 64.
+  caf::replies_to<caf::subscribe_atom, vm_cid, std::uint64_t>::with<caf::ok_atom>,
+  // WATCH all VMs: the sender, a subscriber_actor, is told every event after the one with this
+  // number: each that is kept first, then what comes. 0: all that are kept; the largest number:
+  // none of them. Until it goes down or unsubscribes. Repeating it changes nothing.
+  caf::replies_to<watch_atom, std::uint64_t>::with<caf::ok_atom>,
+  caf::reacts_to<caf::unsubscribe_atom>,
   // ATTACH: the sender holds a reference, until it detaches or goes down; once, however often it is
   // repeated. The last reference gone stops the VM by the ladder, and nobody who comes then undoes
   // that. One whose connection is lost keeps it for the grace period, within which its principal
@@ -263,6 +268,12 @@ using door_actor = caf::typed_actor<
   caf::replies_to<pass_atom, vm_cid>::with<ticket>,
   // TAKE what was passed. no_such_ticket.
   caf::replies_to<pass_atom, ticket>::with<vm_info>,
+  // DRAIN: create none any more, stop all with so much grace for the guests, at most an hour, and
+  // answer when each is dead. Nothing is created until it is ended. Repeating it is fine.
+  // cancelled: it was ended.
+  caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>,
+  // RESUME, after a drain: create VMs again. Always allowed.
+  caf::replies_to<resume_atom>::with<caf::ok_atom>,
   // MAKE an image, as image_maker_actor's; how far a digest is, is told to the sender, which has
   // the interface of a progress_actor.
   caf::replies_to<create_atom, partition_spec, ticket_list>::with<caf::ok_atom>,
