@@ -249,9 +249,10 @@ using door_actor = caf::typed_actor<
   // forgotten, of the last 64.
   caf::replies_to<caf::subscribe_atom, vm_cid, std::uint64_t>::with<caf::ok_atom>,
   // WATCH all VMs: the sender, a subscriber_actor, is told every event after the one with this
-  // number: each that is kept first, then what comes. 0: all that are kept; the largest number:
-  // none of them. Until it goes down or unsubscribes. Repeating it changes nothing.
-  caf::replies_to<watch_atom, std::uint64_t>::with<caf::ok_atom>,
+  // number: each that is kept first, then what comes. 0, and a number that was not reached yet: all
+  // that are kept; the largest one: none of them. Until it goes down or unsubscribes. Answers the
+  // number of the last event until then, 0 before the first. Repeating it changes nothing.
+  caf::replies_to<watch_atom, std::uint64_t>::with<std::uint64_t>,
   caf::reacts_to<caf::unsubscribe_atom>,
   // ATTACH: the sender holds a reference, until it detaches or goes down; once, however often it is
   // repeated. The last reference gone stops the VM by the ladder, and nobody who comes then undoes

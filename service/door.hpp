@@ -14,6 +14,7 @@
 
 #include <caf/actor_system.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -43,7 +44,7 @@ using descriptor_closer = std::function<void(const caller& whose, io::descriptor
 
 /// A VM that was created through another door, before its service took it back.
 struct adopted_vm {
-  vm_actor handle;
+  vm_actor vm;
   vm_info info;
   io::vm_notes notes;
 };
@@ -69,6 +70,9 @@ struct door_options {
   /// The VMs to be adopted. Who held one has its reference for reference_grace, as one whose
   /// connection was lost.
   std::vector<adopted_vm> adopted = {};
+  /// True from when the service is about to leave its VMs to their keepers: no reference is dropped
+  /// any more, and a VM whose supervisor goes lives on. Null: that never happens.
+  std::shared_ptr<const std::atomic<bool>> leaving = nullptr;
   /// How many VMs one principal may have, dead ones that are not forgotten included, and how many
   /// may subscribe or watch. More are refused as busy.
   std::size_t vms_per_principal = 1024;

@@ -71,7 +71,7 @@ private:
   caf::result<vm_info> subscribe(const vm_permit& by);
   void unsubscribe(const permit& by, vm_cid cid);
   caf::result<caf::ok_atom> subscribe_after(const log_permit& by, std::uint64_t after);
-  caf::result<caf::ok_atom> watch(const permit& by, std::uint64_t after);
+  caf::result<std::uint64_t> watch(const permit& by, std::uint64_t after);
   void unwatch(const permit& by);
   caf::result<vm_info> attach(const vm_permit& by);
   void detach(const permit& by, vm_cid cid);
@@ -95,7 +95,7 @@ private:
   // -- what an earlier door had -------------------------------------------------
 
   void adopt(std::vector<adopted_vm> all);
-  void adopt(const adopted_vm& vm);
+  void adopt(const adopted_vm& kept);
   void adopt_references(vm_entry& vm, const io::vm_notes& notes);
   /// Tells of VMs that the journal has as living and nobody has adopted.
   void bury_missing();
@@ -103,6 +103,8 @@ private:
 
   // -- the steps of those -----------------------------------------------------
 
+  /// Whether the service leaves its VMs, which then outlive their supervisors.
+  bool is_leaving() const { return options_.leaving && *options_.leaving; }
   /// Whether what is being handled comes from this actor itself.
   bool is_own_message() const;
   void admit(const permit& by, const vm_actor& vm, const vm_info& info, quota::token counted);

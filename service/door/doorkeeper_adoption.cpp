@@ -39,23 +39,23 @@ void doorkeeper_state::adopt(std::vector<adopted_vm> all) {
   remember_forgotten();
 }
 
-void doorkeeper_state::adopt(const adopted_vm& vm) {
-  const auto& info = vm.info;
-  auto users = decode_users(vm.notes);
+void doorkeeper_state::adopt(const adopted_vm& kept) {
+  const auto& info = kept.info;
+  auto users = decode_users(kept.notes);
   if (!users || users->empty())
     users.emplace({info.owner});
   auto& entry = vms_.add({{info.cid, info.name, std::move(*users), info.created_ms},
-                          vm.handle,
+                          kept.vm,
                           vm_quota_.take(info.owner)});
   if (auto told = told_.find(info.cid, info.created_ms)) {
     entry.last_seq = told->history.seq;
     entry.last_state = told->history.last_state_event;
   }
-  self_->monitor(vm.handle);
-  self_->request(vm.handle, options_.timeouts.state, caf::subscribe_atom::value)
+  self_->monitor(kept.vm);
+  self_->request(kept.vm, options_.timeouts.state, caf::subscribe_atom::value)
     .then([](const vm_info&) {}, [](const caf::error&) {});
   if (!entry.is_dead())
-    adopt_references(entry, vm.notes);
+    adopt_references(entry, kept.notes);
 }
 
 /// Whoever had one may be about to return.

@@ -4,6 +4,8 @@
 
 #include "crosvisor/io/logging.hpp"
 
+#include <limits>
+
 namespace crosvisor::door {
 
 namespace {
@@ -68,18 +70,21 @@ void doorkeeper_state::unsubscribe(const permit& by, vm_cid cid) {
     monitors_.remove(by.address());
 }
 
-caf::result<caf::ok_atom> doorkeeper_state::watch(const permit& by, std::uint64_t after) {
+caf::result<std::uint64_t> doorkeeper_state::watch(const permit& by, std::uint64_t after) {
   if (watchers_.has(by.address()))
-    return caf::ok_atom::value;
+    return told_.last_number;
   auto counted = subscription_quota_.take(by.who());
   if (!counted)
     return too_many_subscriptions(by.who());
   monitors_.add(by.address());
   watchers_.add(by.sender(), by.who(), std::move(counted));
+  // Whoever has a number that was never reached has it from a journal that is lost.
+  if (after > told_.last_number && after != std::numeric_limits<std::uint64_t>::max())
+    after = 0;
   for (const auto& [event, created, owner] : told_.events)
     if (event.number > after)
       self_->send(caf::actor_cast<subscriber_actor>(by.sender()), event);
-  return caf::ok_atom::value;
+  return told_.last_number;
 }
 
 void doorkeeper_state::unwatch(const permit& by) {
@@ -125,7 +130,7 @@ void doorkeeper_state::bury(vm_entry& vm) {
 
 void doorkeeper_state::forget(vm_entry& vm) {
   auto cid = vm.id.cid;
-  if (!vm.is_dead())
+  if (!vm.is_dead() && !is_leaving())
     publish(vm, last_words_for(vm));
   for (const auto& [who, reader] : vm.readers)
     monitors_.remove(who);

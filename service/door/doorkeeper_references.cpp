@@ -61,6 +61,8 @@ caf::result<vm_info> doorkeeper_state::drop(const vm_permit& by) {
 }
 
 void doorkeeper_state::leave(vm_entry& vm, const caf::actor_addr& who, bool lost) {
+  if (is_leaving())
+    return;
   if (!lost || options_.reference_grace <= caf::timespan::zero()) {
     if (vm.references.detach(who)) {
       note(vm);
@@ -102,7 +104,7 @@ void doorkeeper_state::lost_expired(vm_cid cid, std::uint64_t number) {
 }
 
 void doorkeeper_state::stop_if_unwanted(vm_entry& vm) {
-  if (vm.unwanted || vm.is_dead() || !vm.references.empty())
+  if (vm.unwanted || vm.is_dead() || !vm.references.empty() || is_leaving())
     return;
   vm.unwanted = true;
   log::info("vm {} has no reference left and is being stopped", vm.id.cid);

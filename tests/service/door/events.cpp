@@ -33,7 +33,7 @@ struct fixture : door_fixture {
   }
 
   std::string watch(const client& by, std::uint64_t after = newest) {
-    return refusal(request<caf::ok_atom>(by, watch_atom::value, after));
+    return refusal(request<std::uint64_t>(by, watch_atom::value, after));
   }
 };
 

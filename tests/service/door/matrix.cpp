@@ -179,7 +179,7 @@ struct fixture : door_fixture {
         return sent<log_piece>(by, caf::get_atom::value, query);
       }
       case door_request::subscribe: return sent<vm_info>(by, caf::subscribe_atom::value, cid);
-      case door_request::watch: return sent<caf::ok_atom>(by, watch_atom::value, std::uint64_t{0});
+      case door_request::watch: return sent<std::uint64_t>(by, watch_atom::value, std::uint64_t{0});
       case door_request::attach: return sent<vm_info>(by, attach_atom::value, cid);
       case door_request::hold: return sent<vm_info>(by, hold_atom::value, cid);
       case door_request::drop: return sent<vm_info>(by, drop_atom::value, cid);
