@@ -6,6 +6,7 @@
 #include "crosvisor/io/guest/linux_guest_streams.hpp"
 #include "crosvisor/io/host/host_probe.hpp"
 #include "crosvisor/io/host/installed_file.hpp"
+#include "crosvisor/io/keeper/keeper_launcher.hpp"
 #include "crosvisor/io/linux_image_builder.hpp"
 #include "crosvisor/io/linux_vmm_launcher.hpp"
 #include "crosvisor/io/logging.hpp"
@@ -18,6 +19,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,19 +75,24 @@ std::string os_folder(const linux_backend_options& options) {
   return installed ? *installed : CROSVISOR_FULL_DATADIR "/crosvisor/os";
 }
 
-result<vmm_confinement> confine(const confinement_options& options, const host_info& host,
-                                const disk_server_programs& disk_server) {
-  std::vector<std::string> programs, plugins;
+/// What VMs' users must reach.
+struct confined_files {
+  std::vector<std::string> programs;
+  std::vector<std::string> plugins;
+};
+
+confined_files files_of(const host_info& host, const disk_server_programs& disk_server) {
+  confined_files files;
   for (const auto& vmm : host.vmms)
     if (vmm.usable.available)
-      programs.push_back(vmm.path);
+      files.programs.push_back(vmm.path);
   if (host.vsock_device.available)
-    programs.push_back(host.vsock_device.detail);
+    files.programs.push_back(host.vsock_device.detail);
   if (disk_server) {
-    programs.push_back(disk_server.nbdkit);
-    plugins.push_back(disk_server.plugin);
+    files.programs.push_back(disk_server.nbdkit);
+    files.plugins.push_back(disk_server.plugin);
   }
-  return vmm_confinement::make(options, programs, plugins);
+  return files;
 }
 
 result<std::shared_ptr<event_loop>> make_guest_loop() {
@@ -94,6 +101,60 @@ result<std::shared_ptr<event_loop>> make_guest_loop() {
   } catch (const std::exception& error) { // No descriptor or no thread.
     return failure{EAGAIN, std::string{"event loop: "} + error.what()};
   }
+}
+
+result<void> add_launcher(backend& made, const vmm_launcher_options& launching,
+                          std::shared_ptr<event_loop> guests) {
+  auto launcher = make_linux_vmm_launcher(launching, make_drivers(made.host));
+  if (!launcher)
+    return launcher.why();
+  made.launcher = std::move(*launcher);
+  made.streams = make_linux_guest_streams(std::move(guests));
+  return {};
+}
+
+/// Says of some CIDs that another program has them.
+class cid_claimer_without final : public cid_claimer {
+public:
+  cid_claimer_without(std::shared_ptr<cid_claimer> all, std::set<vm_cid> taken)
+      : all_(std::move(all)), taken_(std::move(taken)) {}
+
+  result<claim> claim_cid(vm_cid cid) override {
+    return taken_.count(cid) > 0 ? claim{true, nullptr} : all_->claim_cid(cid);
+  }
+
+private:
+  const std::shared_ptr<cid_claimer> all_;
+  const std::set<vm_cid> taken_;
+};
+
+result<void> add_keepers(backend& made, const linux_backend_options& options,
+                         const vmm_launcher_options& launching, confined_files files) {
+  keeper_launcher_options keeping;
+  keeping.program = options.keeper_path;
+  if (keeping.program.empty()) {
+    auto found = find_keeper_program();
+    if (!found)
+      return found.why();
+    keeping.program = std::move(*found);
+  }
+  keeping.folder = options.keepers_folder;
+  keeping.how = launching;
+  // As it was found possible, once for all of them.
+  keeping.confinement = options.confinement;
+  keeping.confinement.users = launching.confinement.users();
+  keeping.programs = std::move(files.programs);
+  keeping.plugins = std::move(files.plugins);
+  keeping.vmms = made.host.vmms;
+  auto keepers = make_keeper_backend(keeping);
+  if (!keepers)
+    return keepers.why();
+  made.launcher = std::move(keepers->launcher);
+  made.streams = std::move(keepers->streams);
+  made.kept = std::move(keepers->kept);
+  if (!keepers->unusable.empty())
+    made.cids = std::make_shared<cid_claimer_without>(made.cids, std::move(keepers->unusable));
+  return {};
 }
 
 } // namespace
@@ -123,19 +184,20 @@ result<backend> make_linux_backend(const linux_backend_options& options) {
   launching.logs = options.logs;
   launching.kept_logs = options.kept_logs;
   launching.workers = options.workers;
-  auto confinement = confine(options.confinement, made.host, launching.disk_server);
+  auto files = files_of(made.host, launching.disk_server);
+  auto confinement = vmm_confinement::make(options.confinement, files.programs, files.plugins);
   if (!confinement)
     return confinement.why();
   launching.confinement = std::move(*confinement);
-  auto launcher = make_linux_vmm_launcher(launching, make_drivers(made.host));
-  if (!launcher)
-    return launcher.why();
-  made.launcher = std::move(*launcher);
   made.images = make_linux_image_builder(made.host, os_folder(options));
   made.cids = make_vhost_cid_claimer();
   made.last_cid = std::move(*last_cid);
-  made.streams = make_linux_guest_streams(*guests);
   made.vsock = std::move(door);
+  auto launcher = options.keepers_folder.empty()
+                    ? add_launcher(made, launching, std::move(*guests))
+                    : add_keepers(made, options, launching, std::move(files));
+  if (!launcher)
+    return launcher.why();
   return made;
 }
 

@@ -35,14 +35,20 @@ struct linux_backend_options {
   std::size_t workers = 8;
   /// How each VMM and its helpers are confined.
   confinement_options confinement = {};
+  /// The folder of keepers' sockets and of their VMs' runtime directories, which then are not in
+  /// `runtime_root`; absolute and short, see keeper_launcher_options::folder. Empty: VMs have no
+  /// keepers, and end with this process.
+  std::string keepers_folder = {};
+  /// The keepers' program; empty: searched for.
+  std::string keeper_path = {};
   /// Raises the soft limit of open descriptors to the hard one. A VM takes about ten, and the usual
   /// soft limit is 1,024.
   bool raise_descriptor_limit = true;
 };
 
-/// Probes the host and opens its directories; the parents of both must exist. Blocks for the time
-/// of the probe. Also opens standard streams that are closed, on /dev/null, since no VM's
-/// descriptor may have their numbers.
+/// Probes the host, finds the VMs that outlived an earlier process, and opens its directories; the
+/// parents of both must exist. Blocks for the time of the probe. Also opens standard streams that
+/// are closed, on /dev/null, since no VM's descriptor may have their numbers.
 result<backend> make_linux_backend(const linux_backend_options& options);
 
 } // namespace crosvisor::io

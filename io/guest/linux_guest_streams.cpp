@@ -2,12 +2,11 @@
 #include "crosvisor/io/guest/linux_guest_streams.hpp"
 
 #include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/guest/output_sockets.hpp"
 #include "crosvisor/io/guest/payload_output.hpp"
 #include "crosvisor/io/guest/status_channel.hpp"
 
 #include <boost/asio/steady_timer.hpp>
-
-#include <sys/socket.h>
 
 #include <atomic>
 #include <utility>
@@ -15,10 +14,6 @@
 namespace crosvisor::io {
 
 namespace {
-
-/// What a reader has in its socket is out of the window, so that a reader that stops and goes on
-/// stalls nobody for long.
-constexpr int socket_bytes = 256 << 10;
 
 /// Both channels of one VM, until both are done.
 class stream_end {
@@ -51,12 +46,13 @@ private:
 /// Made when they are first used: most VMs of a large host say nothing. On the loop's thread.
 class stream_parts {
 public:
-  stream_parts(event_loop& loop, std::size_t kept_bytes, stream_callbacks callbacks)
-      : loop_(loop), kept_bytes_(kept_bytes), callbacks_(std::move(callbacks)) {}
+  stream_parts(event_loop& loop, const guest_stream_options& options, stream_callbacks callbacks)
+      : loop_(loop), options_(options), callbacks_(std::move(callbacks)) {}
 
   payload_output& output() {
     if (!output_)
-      output_ = std::make_shared<payload_output>(loop_, kept_bytes_);
+      output_ = std::make_shared<payload_output>(loop_, options_.kept_output_bytes,
+                                                 options_.reread_output_bytes);
     return *output_;
   }
 
@@ -75,20 +71,19 @@ public:
 
 private:
   event_loop& loop_;
-  const std::size_t kept_bytes_;
+  const guest_stream_options options_;
   stream_callbacks callbacks_;
   std::shared_ptr<payload_output> output_;
   std::shared_ptr<status_channel> status_;
 };
 
-class linux_guest_streams final : public guest_streams {
+class linux_guest_streams final : public served_guest_streams {
 public:
   linux_guest_streams(std::shared_ptr<event_loop> loop, const guest_stream_options& options,
                       stream_callbacks callbacks)
       : loop_(std::move(loop)),
         finish_bound_(options.finish_bound),
-        parts_(std::make_shared<stream_parts>(*loop_, options.kept_output_bytes,
-                                              std::move(callbacks))) {}
+        parts_(std::make_shared<stream_parts>(*loop_, options, std::move(callbacks))) {}
 
   ~linux_guest_streams() override {
     loop_->post([parts = parts_] { parts->let_go(); });
@@ -103,17 +98,24 @@ public:
   }
 
   result<unique_fd> open_output() override {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-      return last_failure("payload output");
-    unique_fd reader{ends[0]};
-    auto writer = std::make_shared<unique_fd>(ends[1]);
-    ::shutdown(reader.get(), SHUT_WR);
-    ::setsockopt(writer->get(), SOL_SOCKET, SO_SNDBUF, &socket_bytes, sizeof(socket_bytes));
-    loop_->post([parts = parts_, id = next_reader_++, writer] {
+    auto made = make_output_sockets();
+    if (!made)
+      return made.why();
+    write_output_to(std::move(made->writer));
+    return std::move(made->reader);
+  }
+
+  void write_output_to(unique_fd socket) override {
+    loop_->post([parts = parts_, id = next_reader_++,
+                 writer = std::make_shared<unique_fd>(std::move(socket))] {
       parts->output().add_socket_reader(id, std::move(*writer));
     });
-    return reader;
+  }
+
+  void when_unread(std::function<void()> done) override {
+    loop_->post([parts = parts_, done = std::move(done)]() mutable {
+      parts->output().when_unread(std::move(done));
+    });
   }
 
   reader_id add_reader(chunk_handler handler) override {
@@ -166,6 +168,12 @@ private:
 };
 
 } // namespace
+
+std::shared_ptr<served_guest_streams>
+make_served_guest_streams(std::shared_ptr<event_loop> loop, stream_callbacks callbacks,
+                          const guest_stream_options& options) {
+  return std::make_shared<linux_guest_streams>(std::move(loop), options, std::move(callbacks));
+}
 
 std::shared_ptr<guest_stream_factory>
 make_linux_guest_streams(std::shared_ptr<event_loop> loop, const guest_stream_options& options) {

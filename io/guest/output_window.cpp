@@ -16,7 +16,7 @@ std::size_t output_window::room() const noexcept {
   if (readers_.empty())
     return bound_;
   auto unread = static_cast<std::size_t>(end() - std::max(fastest(), begin_));
-  return unread < bound_ ? bound_ - unread : 0;
+  return unread < unread_bound_ ? unread_bound_ - unread : 0;
 }
 
 void output_window::add(std::string_view bytes) {
@@ -36,7 +36,7 @@ void output_window::trim() {
   head_ += surplus;
   begin_ += surplus;
   // Moving the rest to the front now and then costs less than every time.
-  if (head_ > bound_) {
+  if (head_ > bound_ / 4) {
     bytes_.erase(0, head_);
     head_ = 0;
   }

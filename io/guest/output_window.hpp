@@ -10,7 +10,8 @@
 namespace crosvisor::io {
 
 /// Keeps the newest bytes of a stream, at most `bound` of them, but all that the fastest reader has
-/// not read yet. Pure; one thread.
+/// not read yet; that reader gets no further ahead than lets `reread` bytes stay which it has read.
+/// Pure; one thread.
 class output_window {
 public:
   using reader_id = std::uint64_t;
@@ -21,7 +22,9 @@ public:
     std::string_view bytes;   ///< Valid until the window changes.
   };
 
-  explicit output_window(std::size_t bound) : bound_(bound) {}
+  /// @param reread less than `bound`.
+  explicit output_window(std::size_t bound, std::size_t reread = 0)
+      : bound_(bound), unread_bound_(bound - reread) {}
 
   /// How many bytes may be added now: with readers, as many as the bound leaves beyond what the
   /// fastest has not read; without, any number.
@@ -49,6 +52,7 @@ private:
   void trim();
 
   const std::size_t bound_;
+  const std::size_t unread_bound_;
   std::uint64_t begin_ = 0; ///< The offset of the first byte that is kept.
   std::string bytes_;       ///< What is kept begins at `head_`.
   std::size_t head_ = 0;

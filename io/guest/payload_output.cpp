@@ -25,8 +25,8 @@ constexpr auto writable = boost::asio::posix::descriptor_base::wait_write;
 
 } // namespace
 
-payload_output::payload_output(event_loop& loop, std::size_t kept_bytes)
-    : loop_(loop), window_(kept_bytes), source_(loop.context()) {}
+payload_output::payload_output(event_loop& loop, std::size_t kept_bytes, std::size_t reread_bytes)
+    : loop_(loop), window_(kept_bytes, reread_bytes), source_(loop.context()) {}
 
 // -- the guest's side ---------------------------------------------------------------
 
@@ -105,12 +105,24 @@ void payload_output::check_finished() {
   if (auto done = std::exchange(done_, nullptr))
     done();
   serve_all();
+  check_unread();
+}
+
+void payload_output::when_unread(std::function<void()> done) {
+  unread_ = std::move(done);
+  check_unread();
+}
+
+void payload_output::check_unread() {
+  if (over_ && chunk_readers_.empty() && socket_readers_.empty())
+    if (auto done = std::exchange(unread_, nullptr))
+      done();
 }
 
 void payload_output::let_go() {
   auto finished = over_;
   finishing_ = over_ = true;
-  done_ = nullptr;
+  done_ = unread_ = nullptr;
   chunk_readers_.clear();
   cut();
   if (finished)
@@ -159,6 +171,7 @@ void payload_output::end_reader(reader_id reader) {
   window_.remove_reader(reader);
   chunk_readers_.erase(reader);
   socket_readers_.erase(reader);
+  check_unread();
 }
 
 bool payload_output::is_over(reader_id reader) const {

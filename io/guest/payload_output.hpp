@@ -26,7 +26,7 @@ class payload_output : public std::enable_shared_from_this<payload_output> {
 public:
   using reader_id = guest_streams::reader_id;
 
-  payload_output(event_loop& loop, std::size_t kept_bytes);
+  payload_output(event_loop& loop, std::size_t kept_bytes, std::size_t reread_bytes = 0);
 
   void take(const stream_socket& socket);
 
@@ -46,6 +46,9 @@ public:
   /// Lets go of everything at once, but for readers that still have something to read after
   /// finish().
   void let_go();
+
+  /// Calls `done` once, when the output is over and nobody reads it any more; perhaps at once.
+  void when_unread(std::function<void()> done);
 
 private:
   using descriptor = boost::asio::posix::stream_descriptor;
@@ -71,6 +74,7 @@ private:
   bool serve_socket(reader_id reader, socket_reader& to);
   void end_reader(reader_id reader);
   bool is_over(reader_id reader) const;
+  void check_unread();
 
   event_loop& loop_;
   output_window window_;
@@ -80,6 +84,7 @@ private:
   bool finishing_ = false;
   bool over_ = false; ///< Nothing will be added any more.
   std::function<void()> done_;
+  std::function<void()> unread_;
   std::map<reader_id, chunk_reader> chunk_readers_;
   std::map<reader_id, std::shared_ptr<socket_reader>> socket_readers_;
 };

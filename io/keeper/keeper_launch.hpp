@@ -31,6 +31,7 @@ struct keeper_launch {
   vmm_info vmm;
   /// Without a confinement and a door; the runtime root is the keeper's own.
   vmm_launcher_options how;
+  /// The cgroup is the keeper's own, which is in it.
   confinement_options confinement;
   /// Programs and plugins that the VM's user must reach; see vmm_confinement::make.
   std::vector<std::string> programs;

@@ -8,6 +8,8 @@
 // has one service at a time: it takes the next connection when the one before has ended, and takes
 // it from its own user alone (SO_PEERCRED), as the service does with keepers.
 //
+// A keeper that can't begin says launch_failed, without a hello, and ends.
+//
 // A keeper's first packet on every connection:
 //   hello    version, boot_id, cid, pid (the keeper's), launched_ms, notes {key: value}; with the
 //            descriptor of its launch's text (a sealed memory file) and, where the VM has one, its
@@ -34,7 +36,8 @@
 //                  directory goes                            output was read or nobody reads it
 //
 // From the keeper:
-//   answer         id, code (errno; 0: done), what, and what the request asked for
+//   answer         id, code (errno; 0: done; -1: not done, and the host isn't at fault), what, and
+//                  what the request asked for
 //   up             pid
 //   launch_failed  failure (launch_failure), what
 //   fault          what

@@ -34,6 +34,13 @@ std::string path_of(const std::string& state_dir, vm_cid cid) {
   return keeper_records_path(state_dir) + "/" + std::to_string(cid);
 }
 
+bool is_there(int folder, const std::string& path) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(folder, &opened) == 0 && ::lstat(path.c_str(), &named) == 0
+         && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 /// Whether it is locked now; errno says why not. Whoever looks whether a keeper lives holds the
 /// lock for an instant, so that it is tried again for as long as many such looks take.
 bool try_lock(int folder) {
@@ -58,15 +65,21 @@ result<keeper_record> keeper_record::make(const std::string& state_dir, vm_cid c
   if (!all)
     return all.why();
   auto path = path_of(state_dir, cid);
-  auto folder = open_private_dir_at(all->get(), std::to_string(cid), path);
-  if (!folder)
-    return folder.why();
-  keeper_record made{std::move(*folder), path};
-  if (auto locked = made.lock(); !locked)
-    return locked.why();
-  if (auto emptied = empty_dir(made.fd()); !emptied)
-    return failure{emptied.why().code, "record " + in_quotes(path) + ": " + emptied.why().what};
-  return made;
+  constexpr int tries = 100;
+  for (int i = 0; i < tries; ++i) {
+    auto folder = open_private_dir_at(all->get(), std::to_string(cid), path);
+    if (!folder)
+      return folder.why();
+    keeper_record made{std::move(*folder), path};
+    if (auto locked = made.lock(); !locked)
+      return locked.why();
+    if (!is_there(made.fd(), path))
+      continue; // Removed before it was locked.
+    if (auto emptied = empty_dir(made.fd()); !emptied)
+      return failure{emptied.why().code, "record " + in_quotes(path) + ": " + emptied.why().what};
+    return made;
+  }
+  return failure{EBUSY, "record " + in_quotes(path) + " is removed again and again"};
 }
 
 result<keeper_record> keeper_record::open(const std::string& state_dir, vm_cid cid) {
@@ -87,6 +100,13 @@ result<void> keeper_record::lock() {
   if (errno != EWOULDBLOCK)
     return last_failure("record " + in_quotes(path_));
   return failure{EBUSY, "record " + in_quotes(path_) + " is that of a living keeper"};
+}
+
+bool keeper_record::is_held() const noexcept {
+  if (::flock(fd(), LOCK_EX | LOCK_NB) != 0)
+    return errno == EWOULDBLOCK;
+  ::flock(fd(), LOCK_UN);
+  return false;
 }
 
 std::string keeper_record::named(const char* name) const {
@@ -174,6 +194,8 @@ result<std::optional<vmm_exit>> keeper_record::read_exit() const {
 result<void> keeper_record::remove() {
   if (auto locked = lock(); !locked)
     return locked;
+  if (!is_there(fd(), path_))
+    return {}; // Somebody else did, and what is there now is a new keeper's.
   auto slash = path_.rfind('/');
   auto parent = open_private_dir(path_.substr(0, slash));
   if (!parent)

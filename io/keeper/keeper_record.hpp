@@ -43,6 +43,9 @@ public:
   /// Takes the lock unless this has it. EBUSY: its keeper lives.
   result<void> lock();
 
+  /// Whether a living keeper, or somebody who looks for an instant, holds the lock.
+  bool is_held() const noexcept;
+
   result<void> write_launch(const std::string& text);
   result<void> write_notes(const vm_notes& notes);
 

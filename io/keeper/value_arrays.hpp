@@ -173,4 +173,11 @@ inline bool value_reader::read_string(const nlohmann::json& from, std::string& t
   return true;
 }
 
+/// Whether an object has a member of this type under this key; then reads it.
+template <class T>
+bool read_member(const nlohmann::json& object, const char* key, T& to) {
+  auto found = object.find(key);
+  return found != object.end() && value_reader{}.read(*found, to, key);
+}
+
 } // namespace crosvisor::io

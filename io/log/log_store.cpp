@@ -42,6 +42,14 @@ std::deque<std::string> by_age(int dir) {
   return sorted;
 }
 
+// Whether a VM lives that writes there.
+bool is_locked(const unique_fd& dir) {
+  if (!dir || ::flock(dir.get(), LOCK_EX | LOCK_NB) != 0)
+    return dir && errno == EWOULDBLOCK;
+  ::flock(dir.get(), LOCK_UN);
+  return false;
+}
+
 // Whoever looks whether the VM lives holds the lock for an instant (is_living()): tried again, for
 // as long as many such looks take.
 bool lock(int dir) {
@@ -73,7 +81,12 @@ result<std::unique_ptr<log_store>> log_store::open(const std::string& state_dir,
 }
 
 log_store::log_store(unique_fd dir, std::string path, std::size_t kept)
-    : dir_(std::move(dir)), path_(std::move(path)), kept_(kept), retired_(by_age(dir_.get())) {
+    : dir_(std::move(dir)), path_(std::move(path)), kept_(kept) {
+  if (kept == keep_all)
+    return;
+  for (auto& name : by_age(dir_.get()))
+    if (!is_locked(open_dir(dir_.get(), name)))
+      retired_.push_back(std::move(name));
   forget_oldest();
 }
 
@@ -104,6 +117,9 @@ void log_store::discard(const std::string& name) {
 
 void log_store::retire(std::string name) {
   std::lock_guard lock{mutex_};
+  if (kept_ == keep_all)
+    return;
+  retired_.erase(std::remove(retired_.begin(), retired_.end(), name), retired_.end());
   retired_.push_back(std::move(name));
   forget_oldest();
 }

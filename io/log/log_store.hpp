@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,7 +30,11 @@ struct log_dir {
 /// working on files does. Any thread.
 class log_store {
 public:
-  /// Opens `state_dir`/logs, made where it is missing; what it holds counts as dead VMs'.
+  /// How many are kept where another process counts them, as the service does for its keepers.
+  static constexpr std::size_t keep_all = std::numeric_limits<std::size_t>::max();
+
+  /// Opens `state_dir`/logs, made where it is missing; what it holds and nobody has locked counts
+  /// as dead VMs'.
   /// @param kept how many dead VMs' logs are kept.
   static result<std::unique_ptr<log_store>> open(const std::string& state_dir, std::size_t kept);
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// A keeper that was there before this process, or what it left.
+#pragma once
+
+#include "crosvisor/io/backend.hpp"
+#include "crosvisor/io/keeper/keeper_host.hpp"
+#include "crosvisor/io/unique_fd.hpp"
+
+#include <map>
+#include <set>
+
+namespace crosvisor::io {
+
+struct found_keeper {
+  kept_vm vm;
+  unique_fd socket; ///< Its connection, after its hello; none: it has ended.
+  unique_fd pidfd;  ///< Its own; none likewise.
+};
+
+struct found_keepers {
+  std::map<vm_cid, found_keeper> all;
+  std::set<vm_cid> unusable; ///< See keeper_backend.
+};
+
+/// Looks at every record. Those that live have said hello; of the others all but the record is
+/// removed. A record without a launch was never a VM's, and goes too. Blocks for at most `bound`
+/// and as long as removing takes.
+found_keepers find_keepers(const keeper_places& places, const std::string& boot_id,
+                           std::chrono::milliseconds bound);
+
+} // namespace crosvisor::io

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/keeper/keeper_facts.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace crosvisor::io {
+
+std::size_t keeper_facts::count(keeper_fact::kind what) const {
+  return static_cast<std::size_t>(std::count_if(
+    facts_.begin(), facts_.end(), [what](const auto& fact) { return fact.what == what; }));
+}
+
+bool keeper_facts::has(keeper_fact::kind what) const {
+  return count(what) > 0;
+}
+
+bool keeper_facts::has_status(std::uint8_t status_kind) const {
+  return std::any_of(facts_.begin(), facts_.end(), [status_kind](const auto& fact) {
+    return fact.what == keeper_fact::kind::status && fact.status_kind == status_kind;
+  });
+}
+
+bool keeper_facts::add(keeper_fact fact) {
+  using kind = keeper_fact::kind;
+  if (fact.what == kind::connection && count(kind::connection) >= max_connections)
+    return false;
+  if (fact.what == kind::status && has_status(fact.status_kind)) {
+    if (repeated_statuses_ >= max_repeated_statuses)
+      return false;
+    ++repeated_statuses_;
+  }
+  if (fact.what == kind::fault && count(kind::fault) >= max_faults)
+    facts_.erase(std::find_if(facts_.begin(), facts_.end(),
+                              [](const auto& each) { return each.what == kind::fault; }));
+  facts_.push_back(std::move(fact));
+  return true;
+}
+
+stream_socket keeper_facts::take(std::uint64_t connection) {
+  auto found = std::find_if(facts_.begin(), facts_.end(), [connection](const auto& fact) {
+    return fact.what == keeper_fact::kind::connection && fact.connection == connection;
+  });
+  if (found == facts_.end())
+    return nullptr;
+  auto socket = std::move(found->socket);
+  facts_.erase(found);
+  return socket;
+}
+
+void keeper_facts::drop_connections() {
+  std::erase_if(facts_,
+                [](const auto& fact) { return fact.what == keeper_fact::kind::connection; });
+}
+
+} // namespace crosvisor::io

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/keeper/keeper_launcher.hpp"
+
+#include "crosvisor/io/config/bounded_read.hpp"
+#include "crosvisor/io/keeper/found_keeper.hpp"
+#include "crosvisor/io/keeper/keeper_host.hpp"
+#include "crosvisor/io/keeper/kept_streams.hpp"
+#include "crosvisor/io/keeper/kept_vmm.hpp"
+#include "crosvisor/io/logging.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <csignal>
+#include <exception>
+#include <utility>
+
+namespace crosvisor::io {
+
+namespace {
+
+constexpr std::chrono::seconds closing_bound{10};
+
+/// What the owner of a VM holds.
+class held_vm final : public vmm_process {
+public:
+  explicit held_vm(std::shared_ptr<kept_vmm> vmm) : vmm_(std::move(vmm)) {}
+  ~held_vm() override { vmm_->abandon(); }
+
+  void ask(vmm_request what, completion done) override { vmm_->ask(what, std::move(done)); }
+  void get_balloon(balloon_completion done) override { vmm_->get_balloon(std::move(done)); }
+  void set_balloon(std::uint64_t size_bytes, completion done) override {
+    vmm_->set_balloon(size_bytes, std::move(done));
+  }
+  void connect_vsock(std::uint32_t port, std::chrono::milliseconds bound,
+                     connection done) override {
+    vmm_->connect_vsock(port, bound, std::move(done));
+  }
+  void terminate() override { vmm_->signal(SIGTERM); }
+  void kill() override { vmm_->signal(SIGKILL); }
+  void note(std::string key, std::string value) override {
+    vmm_->note(std::move(key), std::move(value));
+  }
+  void release(std::function<void()> done) override { vmm_->release(std::move(done)); }
+
+private:
+  std::shared_ptr<kept_vmm> vmm_;
+};
+
+class keeper_launcher final : public vmm_launcher {
+public:
+  keeper_launcher(std::unique_ptr<keeper_host> host, std::map<vm_cid, found_keeper> found)
+      : host_(std::move(host)), found_(std::move(found)) {}
+
+  ~keeper_launcher() override {
+    auto& living = *host_->living;
+    if (living.leaving) {
+      for (const auto& vmm : living.all())
+        vmm->leave();
+    } else {
+      while (!found_.empty())
+        adopt(found_.begin()->first, nullptr, {}); // Held by nobody, it is killed.
+      for (const auto& vmm : living.all())
+        vmm->abandon();
+    }
+    if (auto left = living.close(closing_bound); left > 0)
+      log::error("{} keepers did not end when their vms were killed", left);
+  }
+
+  std::shared_ptr<vmm_process> launch(launch_request request, vmm_callbacks callbacks) override {
+    auto vmm = make(request.cid, request.config.name, request.streams, std::move(callbacks));
+    request.streams = nullptr;
+    host_->workers.post(
+      [vmm, request = std::move(request)]() mutable { vmm->launch(std::move(request)); });
+    return std::make_shared<held_vm>(std::move(vmm));
+  }
+
+  std::shared_ptr<vmm_process> adopt(vm_cid cid, std::shared_ptr<guest_streams> streams,
+                                     vmm_callbacks callbacks) override {
+    std::unique_lock lock{mutex_};
+    auto found = found_.extract(cid);
+    lock.unlock();
+    if (!found)
+      return nullptr;
+    auto& keeper = found.mapped();
+    auto vmm = make(cid, keeper.vm.config.name, streams, std::move(callbacks));
+    vmm->adopt(std::move(keeper));
+    return std::make_shared<held_vm>(std::move(vmm));
+  }
+
+  void leave() override { host_->living->leaving = true; }
+
+private:
+  std::shared_ptr<kept_vmm> make(vm_cid cid, const vm_name& name,
+                                 const std::shared_ptr<guest_streams>& streams,
+                                 vmm_callbacks callbacks) {
+    auto vmm = std::make_shared<kept_vmm>(*host_, cid, name, streams, std::move(callbacks));
+    host_->living->add(vmm);
+    return vmm;
+  }
+
+  std::unique_ptr<keeper_host> host_;
+  std::mutex mutex_;
+  std::map<vm_cid, found_keeper> found_; // To be adopted.
+};
+
+result<std::string> read_boot_id() {
+  constexpr char path[] = "/proc/sys/kernel/random/boot_id";
+  unique_fd file{::open(path, O_RDONLY | O_CLOEXEC)};
+  if (!file)
+    return last_failure(path);
+  auto text = read_bounded(file.get(), 64);
+  if (text && text->ends_with('\n'))
+    text->pop_back();
+  return text;
+}
+
+std::vector<kept_vm> vms_of(const std::map<vm_cid, found_keeper>& found) {
+  std::vector<kept_vm> vms;
+  for (const auto& [cid, keeper] : found)
+    vms.push_back(keeper.vm);
+  return vms;
+}
+
+} // namespace
+
+void living_keepers::add(const std::shared_ptr<kept_vmm>& vmm) {
+  std::lock_guard lock{mutex_};
+  vmms_[vmm.get()] = vmm;
+}
+
+void living_keepers::remove(kept_vmm* vmm) {
+  std::lock_guard lock{mutex_};
+  vmms_.erase(vmm);
+  changed_.notify_all();
+}
+
+std::vector<std::shared_ptr<kept_vmm>> living_keepers::all() {
+  std::lock_guard lock{mutex_};
+  std::vector<std::shared_ptr<kept_vmm>> there;
+  for (const auto& [key, weak] : vmms_)
+    if (auto vmm = weak.lock())
+      there.push_back(std::move(vmm));
+  return there;
+}
+
+bool living_keepers::wait_for_end_of_others(vm_cid cid, const kept_vmm* but,
+                                            std::chrono::milliseconds bound) {
+  std::unique_lock lock{mutex_};
+  return changed_.wait_for(lock, bound, [&] {
+    for (const auto& [key, weak] : vmms_)
+      if (key != but && key->cid() == cid)
+        return false;
+    return true;
+  });
+}
+
+std::size_t living_keepers::close(std::chrono::seconds bound) {
+  std::unique_lock lock{mutex_};
+  changed_.wait_for(lock, bound, [this] { return vmms_.empty(); });
+  open_ = false;
+  return vmms_.size();
+}
+
+result<keeper_backend> make_keeper_backend(const keeper_launcher_options& options) {
+  auto boot_id = read_boot_id();
+  if (!boot_id)
+    return boot_id.why();
+  auto places =
+    keeper_places::open(options.folder, options.how.state_dir, options.how.confinement.cgroups());
+  if (!places)
+    return places.why();
+  auto logs = log_store::open(options.how.state_dir, options.how.kept_logs);
+  if (!logs)
+    return logs.why();
+  auto found = find_keepers(**places, *boot_id, options.hello_bound);
+  try {
+    auto loop = make_shared_loop("crosvisor-vms");
+    auto host = std::make_unique<keeper_host>(options, loop, std::move(*places), std::move(*logs),
+                                              std::move(*boot_id));
+    keeper_backend made;
+    made.kept = vms_of(found.all);
+    made.unusable = std::move(found.unusable);
+    made.streams = make_kept_streams(loop);
+    made.launcher = std::make_shared<keeper_launcher>(std::move(host), std::move(found.all));
+    return made;
+  } catch (const std::exception& error) { // No descriptor or no thread for the loop and workers.
+    return failure{EAGAIN, std::string{"event loop: "} + error.what()};
+  }
+}
+
+} // namespace crosvisor::io

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/keeper/keeper_remains.hpp"
+
+#include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/private_dir.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace crosvisor::io {
+
+namespace {
+
+constexpr char lock_name[] = ".lock";
+constexpr std::string_view socket_suffix = ".socket";
+
+/// Of what is a keeper's in the folder: its CID, else no_cid.
+vm_cid owner_of(std::string_view name) {
+  if (name.ends_with(socket_suffix))
+    name.remove_suffix(socket_suffix.size());
+  vm_cid cid = no_cid;
+  auto parsed = std::from_chars(name.data(), name.data() + name.size(), cid);
+  return parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size() ? cid : no_cid;
+}
+
+} // namespace
+
+result<std::shared_ptr<const keeper_places>>
+keeper_places::open(const std::string& folder, const std::string& state_dir,
+                    std::shared_ptr<cgroup_tree> cgroups) {
+  auto dir = open_private_dir(folder);
+  if (!dir)
+    return dir.why();
+  auto what = "keepers' folder " + in_quotes(folder);
+  auto flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  unique_fd lock{::openat(dir->get(), lock_name, flags, 0600)};
+  if (!lock || (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno != EWOULDBLOCK))
+    return last_failure(what);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
+    return failure{EBUSY, what + " is in use by another process"};
+  auto made = std::make_shared<keeper_places>();
+  made->folder = folder;
+  made->folder_fd = std::move(*dir);
+  made->folder_lock = std::move(lock);
+  made->state_dir = state_dir;
+  made->cgroups = std::move(cgroups);
+  return std::shared_ptr<const keeper_places>{std::move(made)};
+}
+
+std::string keeper_places::socket_path(vm_cid cid) const {
+  return runtime_root(cid).append(socket_suffix);
+}
+
+std::string keeper_places::runtime_root(vm_cid cid) const {
+  return folder + "/" + std::to_string(cid);
+}
+
+void keeper_places::remove(vm_cid cid) const {
+  // First, so that nothing writes there any more.
+  if (cgroups)
+    if (auto removed = cgroups->remove_keeper(cid); !removed)
+      log::warn("keeper of vm {} leaves its cgroup: {}", cid, removed.why().what);
+  auto name = std::to_string(cid);
+  if (auto removed = remove_tree(folder_fd.get(), name); !removed)
+    log::warn("keeper of vm {} leaves \"{}\": {}", cid, runtime_root(cid), removed.why().what);
+  name.append(socket_suffix);
+  if (::unlinkat(folder_fd.get(), name.c_str(), 0) != 0 && errno != ENOENT)
+    log::warn("keeper of vm {} leaves \"{}\": {}", cid, socket_path(cid), std::strerror(errno));
+}
+
+void keeper_places::remove_all_but(const std::set<vm_cid>& living) const {
+  std::set<vm_cid> there;
+  if (auto names = list_dir(folder_fd.get()))
+    for (const auto& name : *names)
+      there.insert(owner_of(name));
+  if (cgroups)
+    for (auto cid : cgroups->keepers())
+      there.insert(cid);
+  there.erase(no_cid);
+  for (auto cid : there)
+    if (living.count(cid) == 0)
+      remove(cid);
+}
+
+void keeper_remains::clear() {
+  if (auto record = keeper_record::open(places_->state_dir, cid_)) {
+    if (auto locked = record->lock(); !locked)
+      return log::error("keeper of vm {} leaves all that it had: {}", cid_, locked.why().what);
+    record_ = std::move(*record);
+  }
+  places_->remove(cid_);
+}
+
+vmm_exit keeper_remains::exit_or(vmm_exit otherwise) {
+  if (!record_)
+    return otherwise;
+  auto recorded = record_->read_exit();
+  if (recorded && *recorded)
+    return std::move(**recorded);
+  if (!recorded)
+    log::warn("keeper of vm {} left a record that can't be read: {}", cid_, recorded.why().what);
+  if (auto written = record_->write_exit(otherwise); !written)
+    log::warn("end of vm {} can't be recorded: {}", cid_, written.why().what);
+  return otherwise;
+}
+
+void keeper_remains::remove_record() {
+  if (!record_)
+    return;
+  if (auto removed = record_->remove(); !removed)
+    log::warn("record of vm {} stays: {}", cid_, removed.why().what);
+  record_.reset();
+}
+
+} // namespace crosvisor::io
