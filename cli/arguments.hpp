@@ -33,6 +33,7 @@ struct run_options {
   std::optional<std::uint32_t> cpus;
   std::optional<vmm_kind> vmm;
   std::optional<accel_kind> accel;
+  std::optional<restart_policy> restart;
   /// Files to write; `-` is standard output, empty is none.
   std::string console;
   std::string log;

@@ -42,13 +42,6 @@ struct door_timeouts {
 /// file may block, so it is better done elsewhere. Any thread.
 using descriptor_closer = std::function<void(const caller& whose, io::descriptor_set files)>;
 
-/// A VM that was created through another door, before its service took it back.
-struct adopted_vm {
-  vm_actor vm;
-  vm_info info;
-  io::vm_notes notes;
-};
-
 struct door_options {
   service_actor service;
   std::shared_ptr<const caller_directory> callers;
@@ -67,8 +60,8 @@ struct door_options {
   std::size_t kept_events = 1024;
   /// Keeps events for the door after this one; null: they are kept here alone.
   std::shared_ptr<io::event_journal> journal = nullptr;
-  /// The VMs to be adopted. Who held one has its reference for reference_grace, as one whose
-  /// connection was lost.
+  /// The VMs that there were before the door, created through another one. Who held one has its
+  /// reference for reference_grace, as one whose connection was lost.
   std::vector<adopted_vm> adopted = {};
   /// True from when the service is about to leave its VMs to their keepers: no reference is dropped
   /// any more, and a VM whose supervisor goes lives on. Null: that never happens.
