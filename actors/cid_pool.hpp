@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
+#include <set>
 
 namespace crosvisor::actors {
 
@@ -29,7 +30,11 @@ public:
   /// The CID that has been free for longest, or nothing when all are in use.
   std::optional<vm_cid> allocate();
 
-  /// Puts an allocated CID to the back of the queue.
+  /// Takes this very one, of a VM that is older than the pool.
+  /// @returns whether it was free; one outside the range is not the pool's.
+  bool reserve(vm_cid cid);
+
+  /// Puts an allocated or reserved CID to the back of the queue; one outside the range is left.
   void release(vm_cid cid);
 
   /// How many are free.
@@ -38,9 +43,14 @@ public:
   const cid_range& range() const noexcept { return range_; }
 
 private:
+  bool in_range(vm_cid cid) const noexcept { return cid >= range_.first && cid <= range_.last; }
+  /// Of the range: whether it was never handed out.
+  bool is_fresh(vm_cid cid) const noexcept;
+
   cid_range range_;
   vm_cid next_fresh_;
-  std::size_t fresh_; ///< How many, from next_fresh_ on and around, were never handed out.
+  std::size_t fresh_;         ///< How many, from next_fresh_ on and around, were never handed out.
+  std::set<vm_cid> reserved_; ///< Of the fresh ones: passed over, since they were handed out.
   std::deque<vm_cid> released_;
 };
 

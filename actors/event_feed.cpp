@@ -10,18 +10,6 @@ namespace crosvisor::actors {
 
 namespace {
 
-vm_event_kind kind_of(vm_state state) {
-  switch (state) {
-    case vm_state::not_started: return vm_event_kind::created;
-    case vm_state::starting: return vm_event_kind::starting;
-    case vm_state::started: return vm_event_kind::started;
-    case vm_state::ready: return vm_event_kind::ready;
-    case vm_state::finished: return vm_event_kind::finished;
-    case vm_state::dead: break;
-  }
-  return vm_event_kind::dead;
-}
-
 vm_event make_event(std::uint64_t seq, const vm_info& info, vm_event_kind kind,
                     std::string detail) {
   vm_event event;
@@ -40,25 +28,65 @@ vm_event make_event(std::uint64_t seq, const vm_info& info, vm_event_kind kind,
 
 } // namespace
 
+void event_feed::resume(const vm_history& history, std::uint32_t restarts) {
+  keeps_unheard_ = true;
+  seq_ = history.seq;
+  last_state_event_ = history.last_state_event;
+  // A `restarting` that no life followed is of the life that is kept.
+  life_was_told_ = history.restarts > restarts;
+  if (history.restarts == restarts)
+    told_ = history.told;
+}
+
+bool event_feed::was_told(vm_event_kind kind) const {
+  // A life that ended with `restarting` had none of these.
+  auto final = kind == vm_event_kind::given_up || kind == vm_event_kind::dead;
+  if (life_was_told_ && !final)
+    return true;
+  return is_told_once(kind) && std::find(told_.begin(), told_.end(), kind) != told_.end();
+}
+
 void event_feed::publish(const vm_info& info, vm_event_kind kind, std::string detail) {
-  send_to_all(make_event(++seq_, info, kind, std::move(detail)));
+  auto told = was_told(kind);
+  if (kind == vm_event_kind::restarting) {
+    told_.clear();
+    life_was_told_ = false;
+  }
+  if (told)
+    return;
+  auto event = make_event(++seq_, info, kind, std::move(detail));
+  if (is_state_event(kind))
+    last_state_event_ = event;
+  send_to_all(std::move(event));
 }
 
-void event_feed::publish_state(const vm_info& info, std::string detail) {
-  last_state_event_ = make_event(++seq_, info, kind_of(info.state), std::move(detail));
-  send_to_all(last_state_event_);
-}
-
-void event_feed::send_to_all(const vm_event& event) {
+void event_feed::send_to_all(vm_event event) {
   for (const auto& subscriber : subscribers_)
     self_->send(subscriber, event);
+  if (!keeps_unheard_)
+    return;
+  unheard_.push_back(std::move(event));
+  if (unheard_.size() > max_unheard)
+    unheard_.pop_front();
+}
+
+void event_feed::send_unheard(const subscriber_actor& to) {
+  keeps_unheard_ = false;
+  auto unheard = std::exchange(unheard_, {});
+  if (unheard.empty() || last_state_event_.seq < unheard.front().seq)
+    self_->send(to, last_state_event_);
+  for (auto& event : unheard)
+    self_->send(to, std::move(event));
 }
 
 void event_feed::subscribe(const caf::strong_actor_ptr& who) {
   auto subscriber = caf::actor_cast<subscriber_actor>(who);
   if (!subscriber)
     return;
-  self_->send(subscriber, last_state_event_);
+  if (keeps_unheard_)
+    send_unheard(subscriber);
+  else
+    self_->send(subscriber, last_state_event_);
   if (std::find(subscribers_.begin(), subscribers_.end(), subscriber) != subscribers_.end())
     return;
   monitors_.add(subscriber.address());

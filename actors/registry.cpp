@@ -63,19 +63,55 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
     config.name = "vm-" + std::to_string(cid);
   auto info = describe_new_vm(cid, config, choice);
   info.owner = std::move(owner);
-  auto supervisor = self_->spawn<caf::monitored>(
-    vm_supervisor, vm_supervisor_options{
-                     {cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr},
-                     info,
-                     options_.launcher,
-                     options_.timeouts,
-                     registry_actor{self_},
-                     options_.streams,
-                     options_.privileged_ports,
-                     options_.images});
+  auto supervisor = supervise(
+    {cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr}, info, {});
   vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock)});
   log::info({cid, info.name}, "registry created vm {} \"{}\"", cid, info.name);
   return {caf::actor_cast<vm_actor>(supervisor), std::move(info)};
+}
+
+vm_supervisor_actor registry_state::supervise(io::launch_request request, vm_info info,
+                                              std::optional<vm_past> past) {
+  return self_->spawn<caf::monitored>(
+    vm_supervisor,
+    vm_supervisor_options{std::move(request), std::move(info), options_.launcher, options_.timeouts,
+                          registry_actor{self_}, options_.streams, options_.privileged_ports,
+                          options_.images, std::move(past)});
+}
+
+void registry_state::adopt(io::kept_vm kept) {
+  auto cid = kept.cid;
+  if (cid < first_vm_cid || vms_.contains(cid))
+    return log::error("registry leaves a kept vm alone: cid {} is {}", cid,
+                      cid < first_vm_cid ? "no vm's" : "another one's");
+  if (kept.config.name.empty())
+    kept.config.name = "vm-" + std::to_string(cid);
+  if (const auto* other = living(kept.config.name))
+    log::warn({cid, kept.config.name}, "vms {} and {} are both called \"{}\"", other->info.cid, cid,
+              kept.config.name);
+  claim_again(kept);
+  auto record = read_record(kept);
+  auto info = describe_kept_vm(kept, record);
+  log::info({cid, info.name}, "registry adopts vm {} \"{}\"", cid, info.name);
+  auto notes = kept.notes;
+  auto supervisor = supervise({cid, std::move(kept.config), kept.choice, nullptr, kept.vsock,
+                               nullptr, nullptr, std::move(kept.notes)},
+                              info, vm_past{std::move(record), std::move(options_.histories[cid])});
+  vms_.emplace(cid, entry{supervisor, std::move(info), std::move(kept.vsock), std::move(notes)});
+}
+
+void registry_state::claim_again(io::kept_vm& kept) {
+  if (!pool_->reserve(kept.cid))
+    log::info("registry honours cid {} of a kept vm outside {}", kept.cid,
+              range_text(pool_->range()));
+  if (kept.vsock)
+    return;
+  auto claim = options_.claimer->claim_cid(kept.cid);
+  if (claim && !claim->taken)
+    kept.vsock = std::move(claim->descriptor);
+  else
+    log::warn({kept.cid, kept.config.name}, "registry can't claim cid {} of a kept vm: {}",
+              kept.cid, claim ? "another program has it" : claim.why().what);
 }
 
 const registry_state::entry* registry_state::living(const vm_name& wanted) const {
@@ -115,6 +151,14 @@ std::vector<vm_info> registry_state::list() const {
   return infos;
 }
 
+adopted_vms registry_state::adopted() const {
+  adopted_vms vms;
+  for (const auto& [cid, vm] : vms_)
+    if (vm.notes)
+      vms.list.push_back({caf::actor_cast<vm_actor>(vm.supervisor), vm.info, *vm.notes});
+  return vms;
+}
+
 void registry_state::update(vm_info info) {
   if (auto i = vms_.find(info.cid); i != vms_.end())
     i->second.info = std::move(info);
@@ -127,6 +171,22 @@ caf::result<caf::ok_atom> registry_state::drain(caf::timespan grace) {
   log::info("registry stops {} vms", vms_.size());
   for (const auto& [cid, vm] : vms_)
     self_->send(vm.supervisor, drain_atom::value, grace);
+  return answer_when_empty();
+}
+
+caf::result<caf::ok_atom> registry_state::leave() {
+  draining_ = true;
+  // Before anything lets go of a VM.
+  options_.launcher->leave();
+  log::info("registry leaves {} vms", vms_.size());
+  for (const auto& [cid, vm] : vms_)
+    self_->send(vm.supervisor, leave_atom::value);
+  return answer_when_empty();
+}
+
+caf::result<caf::ok_atom> registry_state::answer_when_empty() {
+  if (vms_.empty())
+    return caf::ok_atom::value;
   return drained_.emplace_back(self_->make_response_promise<caf::ok_atom>());
 }
 
@@ -151,6 +211,9 @@ registry_actor::behavior_type registry_state::make_behavior(registry_options opt
       log::error("registry lost a supervisor: {}", to_string(down.reason));
     forget(down.source);
   });
+  for (auto& kept : std::exchange(options_.kept, {}))
+    adopt(std::move(kept));
+  options_.histories.clear();
   return {
     [this](create_atom, vm_config& config, vm_files& files, vmm_choice choice, caller& owner) {
       return create(std::move(config), std::move(files), choice, std::move(owner));
@@ -159,8 +222,10 @@ registry_actor::behavior_type registry_state::make_behavior(registry_options opt
     [this](caf::get_atom, const vm_name& vm) { return find(vm); },
     [this](caf::get_atom, supervisor_atom, vm_cid cid) { return find_supervisor(cid); },
     [this](list_atom) { return list(); },
+    [this](caf::get_atom, adopted_atom) { return adopted(); },
     [this](vm_info& info) { update(std::move(info)); },
     [this](drain_atom, caf::timespan grace) { return drain(grace); },
+    [this](leave_atom) { return leave(); },
   };
 }
 

@@ -4,6 +4,7 @@
 
 #include "crosvisor/actors/cid_pool.hpp"
 #include "crosvisor/actors/timeouts.hpp"
+#include "crosvisor/actors/vm_supervisor_options.hpp"
 #include "crosvisor/io/backend.hpp"
 #include "crosvisor/messages/interfaces.hpp"
 
@@ -13,6 +14,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace crosvisor::actors {
@@ -27,6 +29,9 @@ struct registry_options {
   std::shared_ptr<io::guest_stream_factory> streams;
   bool privileged_ports = false;   ///< See vm_supervisor_options.
   image_builder_pool_actor images; ///< See vm_supervisor_options.
+  /// VMs that are there already, and what was told of them.
+  std::vector<io::kept_vm> kept = {};
+  std::map<vm_cid, vm_history> histories = {};
 };
 
 class registry_state {
@@ -46,8 +51,10 @@ public:
   caf::result<vm_actor> find(const vm_name& name) const;
   caf::result<vm_supervisor_actor> find_supervisor(vm_cid cid) const;
   std::vector<vm_info> list() const;
+  adopted_vms adopted() const;
   void update(vm_info info);
   caf::result<caf::ok_atom> drain(caf::timespan grace);
+  caf::result<caf::ok_atom> leave();
 
 private:
   struct entry {
@@ -55,6 +62,8 @@ private:
     vm_info info;
     /// Holds the CID in the kernel as long as the VM has it.
     std::shared_ptr<const io::unique_fd> vsock;
+    /// Of one that was adopted: its notes then.
+    std::optional<io::vm_notes> notes = {};
   };
 
   struct claimed_cid {
@@ -64,6 +73,13 @@ private:
 
   /// A free CID that no other program on the host has.
   caf::expected<claimed_cid> claim();
+  /// Takes a VM back that its keeper has.
+  void adopt(io::kept_vm kept);
+  /// Holds its CID, as far as its keeper does not.
+  void claim_again(io::kept_vm& kept);
+  vm_supervisor_actor supervise(io::launch_request request, vm_info info,
+                                std::optional<vm_past> past);
+  caf::result<caf::ok_atom> answer_when_empty();
   const entry* living(const vm_name& name) const;
   void forget(const caf::actor_addr& supervisor);
 
@@ -75,9 +91,10 @@ private:
   std::vector<caf::typed_response_promise<caf::ok_atom>> drained_;
 };
 
-/// Allocates CIDs, spawns a supervisor for each VM and monitors it; its going down is the one thing
-/// that frees a CID. A supervisor that goes down with an error is a bug or a lost resource and
-/// logged as such. Ends with the service, and all supervisors with it.
+/// Adopts the VMs that are kept, before it does anything else. Allocates CIDs, spawns a supervisor
+/// for each VM and monitors it; its going down is the one thing that frees a CID. A supervisor that
+/// goes down with an error is a bug or a lost resource and logged as such. Ends with the service,
+/// and all supervisors with it.
 registry_actor::behavior_type registry(registry_actor::stateful_pointer<registry_state> self,
                                        registry_options options);
 

@@ -16,6 +16,8 @@ struct vm_timeouts {
   caf::timespan cancel = std::chrono::seconds{5};
   /// From the launch until the VMM's control channel answers.
   caf::timespan start = std::chrono::seconds{30};
+  /// Of an adopted VM: for its keeper to tell again what happened before.
+  caf::timespan replay = std::chrono::seconds{5};
   /// From one press of the power button to the next, since a guest that is still booting sees none.
   caf::timespan press_again = std::chrono::seconds{2};
   /// From the request to quit until SIGTERM.

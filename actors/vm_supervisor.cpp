@@ -18,19 +18,6 @@ vm_errc errc_of(io::launch_failure failure) {
   return vm_errc::start_failed;
 }
 
-/// Each callback does one thing: it sends a message. They hold the actor, and the process, which
-/// holds them, is held by the actor's state; the state's destruction breaks that circle.
-io::vmm_callbacks report_to(const vm_supervisor_actor& self) {
-  return {
-    [self](std::int32_t pid) { caf::anon_send(self, up_atom::value, pid); },
-    [self](io::launch_failure failure, std::string what) {
-      caf::anon_send(self, failed_atom::value, caf::make_error(errc_of(failure), std::move(what)));
-    },
-    [self](std::string what) { caf::anon_send(self, fault_atom::value, std::move(what)); },
-    [self](vmm_exit exit) { caf::anon_send(self, exited_atom::value, std::move(exit)); },
-  };
-}
-
 caf::timespan started_timeout_of(const vm_config& config, const vmm_choice& choice,
                                  const vm_timeouts& timeouts) {
   if (!config.guest_protocol)
@@ -41,12 +28,40 @@ caf::timespan started_timeout_of(const vm_config& config, const vmm_choice& choi
   return slow ? timeouts.hangup_slow : timeouts.hangup;
 }
 
+std::chrono::milliseconds to_milliseconds(caf::timespan time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time);
+}
+
 std::string summary_of(const vm_info& info) {
   return to_string(info.vmm) + ", " + to_string(info.accel) + ", " + std::to_string(info.cpus)
          + (info.cpus == 1 ? " cpu, " : " cpus, ") + std::to_string(info.memory_mib) + " MiB";
 }
 
+vm_event_kind kind_of(vm_state state) {
+  switch (state) {
+    case vm_state::not_started: return vm_event_kind::created;
+    case vm_state::starting: return vm_event_kind::starting;
+    case vm_state::started: return vm_event_kind::started;
+    case vm_state::ready: return vm_event_kind::ready;
+    case vm_state::finished: return vm_event_kind::finished;
+    case vm_state::dead: break;
+  }
+  return vm_event_kind::dead;
+}
+
 } // namespace
+
+io::vmm_callbacks report_to(const vm_supervisor_actor& self) {
+  return {
+    [self](std::int32_t pid) { caf::anon_send(self, up_atom::value, pid); },
+    [self](io::launch_failure failure, std::string what) {
+      caf::anon_send(self, failed_atom::value, caf::make_error(errc_of(failure), std::move(what)));
+    },
+    [self](std::string what) { caf::anon_send(self, fault_atom::value, std::move(what)); },
+    [self](vmm_exit exit) { caf::anon_send(self, exited_atom::value, std::move(exit)); },
+    [self] { caf::anon_send(self, synced_atom::value); },
+  };
+}
 
 // -- the table ----------------------------------------------------------------
 
@@ -107,21 +122,26 @@ caf::result<vm_info> vm_supervisor_state::start() {
   return starting_.emplace_back(self_->make_response_promise<vm_info>());
 }
 
-void vm_supervisor_state::launch() {
+void vm_supervisor_state::begin_life() {
   set_state(vm_state::starting, summary_of(info_));
   arm(timeouts_.start);
-  request_.streams = streams_;
   started_timeout_ = started_timeout_of(request_.config, request_.choice, timeouts_);
+}
+
+void vm_supervisor_state::launch() {
+  begin_life();
+  request_.streams = streams_;
+  request_.notes = notes_;
   process_ = launcher_->launch(std::move(request_), report_to(self_));
 }
 
 void vm_supervisor_state::note(std::string key, std::string value) {
   if (process_)
-    process_->note(std::move(key), std::move(value));
-  else if (value.empty())
-    request_.notes.erase(key);
+    process_->note(key, value);
+  if (value.empty())
+    notes_.erase(key);
   else
-    request_.notes.insert_or_assign(std::move(key), std::move(value));
+    notes_.insert_or_assign(std::move(key), std::move(value));
 }
 
 void vm_supervisor_state::up(std::int32_t pid) {
@@ -151,11 +171,30 @@ caf::result<vm_info> vm_supervisor_state::stop(vm_input how, caf::timespan grace
     return info_;
   auto promise = self_->make_response_promise<vm_info>();
   stopping_.push_back(promise);
-  grace_ = grace;
-  if (cause_ == end_cause::none && is_ending_open())
-    cause_ = end_cause::stop;
-  apply(how);
+  end({end_cause::stop, how == vm_input::kill, to_milliseconds(grace)});
   return promise;
+}
+
+void vm_supervisor_state::end(vm_ending ending) {
+  begin_end(ending);
+  if (!replaying_)
+    return go_on_ending(ending);
+  if (!held_ || !held_->kill)
+    held_ = ending;
+}
+
+void vm_supervisor_state::begin_end(const vm_ending& ending) {
+  if (!is_ending_open())
+    return;
+  if (cause_ == end_cause::none)
+    cause_ = ending.cause;
+  if (cause_ == ending.cause && phase_ != vm_phase::killing)
+    note(ending_note, encode_ending(ending));
+}
+
+void vm_supervisor_state::go_on_ending(const vm_ending& ending) {
+  grace_ = ending.grace;
+  apply(ending.kill ? vm_input::kill : vm_input::stop);
 }
 
 void vm_supervisor_state::ask_guest() {
@@ -200,7 +239,7 @@ void vm_supervisor_state::expired(std::uint64_t step) {
   if (step != step_)
     return;
   if (phase_ == vm_phase::launching)
-    cause_ = end_cause::start_expired;
+    begin_end({end_cause::start_expired, true, {}});
   if (phase_ == vm_phase::building)
     launch_error_ = caf::make_error(vm_errc::timed_out, "the VM's images were not made in time");
   if (phase_ == vm_phase::finishing)
@@ -226,12 +265,18 @@ void vm_supervisor_state::finish_streams() {
     return;
   }
   arm(timeouts_.finish);
-  streams_->finish(
-    [self = vm_supervisor_actor{self_}] { caf::anon_send(self, finished_atom::value); });
+  streams_->finish([self = vm_supervisor_actor{self_}, life = info_.restarts] {
+    caf::anon_send(self, finished_atom::value, life);
+  });
+}
+
+void vm_supervisor_state::streams_done(std::uint32_t life) {
+  if (life == info_.restarts)
+    apply(vm_input::streams_done);
 }
 
 void vm_supervisor_state::bury() {
-  if (!process_) {
+  if (!process_ && info_.exit.kind == exit_kind::none) {
     // Nothing ever ran: what is judged is the stop alone.
     request_.files.reset();
     request_.disks.reset();
@@ -279,10 +324,7 @@ void vm_supervisor_state::drain(caf::timespan grace) {
     return self_->quit();
   if (phase_ == vm_phase::dead)
     return;
-  grace_ = grace;
-  if (cause_ == end_cause::none && is_ending_open())
-    cause_ = end_cause::stop;
-  apply(vm_input::stop);
+  end({end_cause::stop, false, to_milliseconds(grace)});
 }
 
 // -- events -------------------------------------------------------------------
@@ -290,23 +332,27 @@ void vm_supervisor_state::drain(caf::timespan grace) {
 void vm_supervisor_state::set_state(vm_state state, std::string detail) {
   info_.state = state;
   // Before anybody learns of it, so that a list asked for then is not older than the news.
-  self_->send(registry_, info_);
-  feed_.publish_state(info_, std::move(detail));
+  self_->send(registry_, shown());
+  feed_.publish(info_, kind_of(state), std::move(detail));
 }
 
 void vm_supervisor_state::tell(vm_event_kind kind, std::string detail) {
-  self_->send(registry_, info_);
+  self_->send(registry_, shown());
   feed_.publish(info_, kind, std::move(detail));
 }
 
+std::string vm_supervisor_state::doing() const {
+  if (replaying_)
+    return " and being taken back";
+  if (phase_ == vm_phase::finishing)
+    return " and has ended";
+  return phase_ > vm_phase::running && phase_ < vm_phase::finishing ? " and being stopped" : "";
+}
+
 caf::error vm_supervisor_state::not_now(const char* what) const {
-  return caf::make_error(vm_errc::wrong_state,
-                         std::string{"can't "} + what + " VM " + std::to_string(info_.cid)
-                           + ": it is " + to_string(info_.state)
-                           + (phase_ == vm_phase::finishing ? " and has ended"
-                              : phase_ > vm_phase::running && phase_ < vm_phase::dead
-                                ? " and being stopped"
-                                : ""));
+  return caf::make_error(vm_errc::wrong_state, std::string{"can't "} + what + " VM "
+                                                 + std::to_string(info_.cid) + ": it is "
+                                                 + to_string(shown().state) + doing());
 }
 
 } // namespace crosvisor::actors

@@ -18,10 +18,16 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace crosvisor::actors {
+
+/// What a VMM's process is to call. Each callback does one thing: it sends a message. They hold the
+/// actor, and the process, which holds them, is held by the actor's state; the state's destruction
+/// breaks that circle.
+io::vmm_callbacks report_to(const vm_supervisor_actor& self);
 
 /// One VM. The table in vm_lifecycle.hpp decides; the methods do.
 class vm_supervisor_state {
@@ -52,18 +58,28 @@ public:
   void fault(std::string what);
   void exited(vmm_exit exit);
   void take_connection(std::uint32_t port, vsock_socket socket);
-  void take_status(payload_status line);
-  void take_bad_status(const std::string& what);
+  void take_status(std::uint32_t life, payload_status line);
+  void take_bad_status(std::uint32_t life, const std::string& what);
+  void streams_done(std::uint32_t life);
+  void synced();
   void hung(std::uint64_t stretch);
   void expired(std::uint64_t step);
   void press_again(std::uint64_t step);
   void note(std::string key, std::string value);
   void released();
   void drain(caf::timespan grace);
+  void leave();
+
+  /// What there is to know of it. While the keeper of an adopted VM tells again what happened, no
+  /// less than what was told before.
+  vm_info shown() const;
   void down(const caf::actor_addr& who);
 
 private:
   void begin(vm_supervisor_options options);
+  void adopt(vm_past past);
+  void begin_life();
+  void make_streams();
 
   /// Runs one input through the table; false when the table rejects it.
   bool apply(vm_input input);
@@ -102,8 +118,15 @@ private:
   /// The same for a rung of the stop ladder: no is as good as too late.
   io::vmm_process::completion rung();
 
+  /// Ends the VM on request; one that is being taken back once its keeper has told all.
+  void end(vm_ending ending);
+  /// Keeps in mind, and in its notes, why it is being ended, unless there is another reason.
+  void begin_end(const vm_ending& ending);
+  void go_on_ending(const vm_ending& ending);
+
   void set_state(vm_state state, std::string detail = {});
   void tell(vm_event_kind kind, std::string detail = {});
+  std::string doing() const;
   caf::error not_now(const char* what) const;
   log::about_vm about() const noexcept { return {info_.cid, info_.name}; }
 
@@ -114,9 +137,11 @@ private:
   image_builder_pool_actor images_;
   bool privileged_ports_ = false;
   io::launch_request request_;             ///< Its files go to the launcher with the start.
+  io::vm_notes notes_;                     ///< What the VM's keeper has, or will be given.
   std::shared_ptr<io::job_control> build_; ///< Null: nothing is being built.
   std::shared_ptr<io::vmm_process> process_;
-  std::shared_ptr<io::guest_streams> streams_; ///< Null: no vsock.
+  std::shared_ptr<io::guest_streams> streams_;               ///< Of this life. Null: no vsock.
+  std::shared_ptr<io::guest_stream_factory> stream_factory_; ///< The same.
 
   vm_phase phase_ = vm_phase::created;
   vm_info info_;
@@ -139,13 +164,16 @@ private:
   bool draining_ = false;
   bool released_ = false;
   bool streams_finished_ = false; ///< They were told to.
+  bool replaying_ = false;        ///< Adopted, and its keeper has not told all yet.
+  std::optional<vm_ending> held_; ///< To be done after that.
 
   std::vector<info_promise> starting_; ///< Wait for started.
   std::vector<info_promise> stopping_; ///< Wait for dead.
   pending_answers answers_;
 };
 
-/// Supervises one VM, from `created` to some time after its death. Sends vm_events to subscribers,
+/// Supervises one VM, from `created`, or from when its keeper gives it back, to some time after its
+/// death. Sends vm_events to subscribers,
 /// pieces of output to readers and vm_info to the registry, monitors subscribers and readers, and
 /// ends normally once the VM is dead, its runtime directory is gone, and it was remembered for
 /// vm_timeouts::forget. Letting go of its state kills the VMM, so no VM outlives its supervisor.

@@ -11,10 +11,14 @@ namespace crosvisor::actors {
 namespace {
 
 /// As report_to() in vm_supervisor.cpp.
-io::stream_callbacks hear_guest(const vm_supervisor_actor& self) {
+io::stream_callbacks hear_guest(const vm_supervisor_actor& self, std::uint32_t life) {
   return {
-    [self](payload_status line) { caf::anon_send(self, status_atom::value, std::move(line)); },
-    [self](std::string what) { caf::anon_send(self, status_atom::value, std::move(what)); },
+    [self, life](payload_status line) {
+      caf::anon_send(self, status_atom::value, life, std::move(line));
+    },
+    [self, life](std::string what) {
+      caf::anon_send(self, status_atom::value, life, std::move(what));
+    },
   };
 }
 
@@ -44,14 +48,24 @@ void vm_supervisor_state::begin(vm_supervisor_options options) {
   registry_ = std::move(options.registry);
   request_ = std::move(options.request);
   info_ = std::move(options.info);
+  notes_ = std::move(request_.notes);
   privileged_ports_ = options.privileged_ports;
   images_ = std::move(options.images);
-  if (options.streams) {
-    streams_ = options.streams->make_streams(hear_guest(vm_supervisor_actor{self_}));
-    readers_.read_from(streams_);
-  }
+  stream_factory_ = std::move(options.streams);
+  make_streams();
   self_->set_down_handler([this](caf::down_msg& gone) { down(gone.source); });
+  if (options.past)
+    return adopt(std::move(*options.past));
+  note(owner_note, encode_owner(info_.owner));
+  note(created_note, std::to_string(info_.created_ms));
   set_state(vm_state::not_started);
+}
+
+void vm_supervisor_state::make_streams() {
+  if (!stream_factory_)
+    return;
+  streams_ = stream_factory_->make_streams(hear_guest(vm_supervisor_actor{self_}, info_.restarts));
+  readers_.read_from(streams_);
 }
 
 vm_supervisor_actor::behavior_type
@@ -75,10 +89,10 @@ vm_supervisor_state::make_behavior(vm_supervisor_options options) {
     [this](note_atom, std::string& key, std::string& value) {
       note(std::move(key), std::move(value));
     },
-    [this](caf::get_atom, state_atom) { return info_; },
+    [this](caf::get_atom, state_atom) { return shown(); },
     [this](caf::subscribe_atom) {
       feed_.subscribe(self_->current_sender());
-      return info_;
+      return shown();
     },
     [this](caf::unsubscribe_atom) { feed_.unsubscribe(self_->current_sender()); },
     [this](up_atom, std::int32_t pid) { up(pid); },
@@ -88,9 +102,14 @@ vm_supervisor_state::make_behavior(vm_supervisor_options options) {
     [this](caf::connect_atom, std::uint32_t port, vsock_socket& socket) {
       take_connection(port, std::move(socket));
     },
-    [this](status_atom, payload_status& line) { take_status(std::move(line)); },
-    [this](status_atom, const std::string& what) { take_bad_status(what); },
-    [this](finished_atom) { apply(vm_input::streams_done); },
+    [this](status_atom, std::uint32_t life, payload_status& line) {
+      take_status(life, std::move(line));
+    },
+    [this](status_atom, std::uint32_t life, const std::string& what) {
+      take_bad_status(life, what);
+    },
+    [this](finished_atom, std::uint32_t life) { streams_done(life); },
+    [this](synced_atom) { synced(); },
     [this](hangup_atom, std::uint64_t stretch) { hung(stretch); },
     [this](const vmm_answer& answer) { answers_.handle(answer); },
     [this](expired_atom, std::uint64_t step) {
@@ -102,6 +121,7 @@ vm_supervisor_state::make_behavior(vm_supervisor_options options) {
     [this](caf::tick_atom, std::uint64_t step) { press_again(step); },
     [this](caf::delete_atom) { released(); },
     [this](drain_atom, caf::timespan grace) { drain(grace); },
+    [this](leave_atom) { leave(); },
   };
 }
 

@@ -44,7 +44,9 @@ void vm_supervisor_state::output_connected() {
 
 // -- status -------------------------------------------------------------------
 
-void vm_supervisor_state::take_status(payload_status line) {
+void vm_supervisor_state::take_status(std::uint32_t life, payload_status line) {
+  if (life != info_.restarts)
+    return;
   if (info_.state == vm_state::starting) {
     // The guest was faster than the VMM's control channel; its turn comes.
     if (early_.size() < max_early_lines)
@@ -64,8 +66,8 @@ void vm_supervisor_state::take_status(payload_status line) {
   tell(step.news, line.message);
 }
 
-void vm_supervisor_state::take_bad_status(const std::string& what) {
-  if (++ignored_lines_ <= max_logged_lines)
+void vm_supervisor_state::take_bad_status(std::uint32_t life, const std::string& what) {
+  if (life == info_.restarts && ++ignored_lines_ <= max_logged_lines)
     log::info(about(), "vm {} speaks no status protocol and had its channel closed: {}", info_.cid,
               what);
 }
@@ -93,7 +95,9 @@ void vm_supervisor_state::watch_for_hangs() {
   if (std::exchange(early_output_, false))
     output_connected();
   for (auto& line : std::exchange(early_, {}))
-    take_status(std::move(line));
+    take_status(info_.restarts, std::move(line));
+  if (info_.suspended)
+    pause_hang_watch(true);
 }
 
 void vm_supervisor_state::pause_hang_watch(bool suspended) {
@@ -113,7 +117,7 @@ void vm_supervisor_state::hung(std::uint64_t stretch) {
   if (!waits || stretch != hang_watch_.stretch() || phase_ != vm_phase::running)
     return;
   log::info(about(), "vm {} hangs: {}", info_.cid, hang_watch_.what());
-  cause_ = end_cause::hung;
+  begin_end({end_cause::hung, true, {}});
   fault_ = hang_watch_.what();
   apply(vm_input::hung);
 }

@@ -29,6 +29,7 @@ void add_arguments(CLI::App& app, port_arguments& target);
 void add_arguments(CLI::App& app, balloon_arguments& target);
 void add_arguments(CLI::App& app, pass_arguments& target);
 void add_arguments(CLI::App& app, take_arguments& target);
+void add_arguments(CLI::App& app, drain_arguments& target);
 
 /// --connect, and what TLS needs.
 void add_connect(CLI::App& app, connect_arguments& target);

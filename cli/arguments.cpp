@@ -86,6 +86,7 @@ private:
     add_verb(vm_verb::drop, "drop", "Let go of a VM that is held");
     add("pass", "Print a word with which somebody else may use a VM", pass_);
     add("take", "Use a VM that somebody passed", take_);
+    add("drain", "Stop every VM, and have the daemon create none", drain_);
   }
 
   template <class Arguments>
@@ -161,6 +162,7 @@ private:
   balloon_arguments balloon_;
   pass_arguments pass_;
   take_arguments take_;
+  drain_arguments drain_;
   logs_arguments console_;
   logs_arguments logs_;
   create_partition_arguments partition_;

@@ -33,6 +33,7 @@ struct run_options {
   std::optional<std::uint32_t> cpus;
   std::optional<vmm_kind> vmm;
   std::optional<accel_kind> accel;
+  std::optional<restart_policy> restart;
   /// Files to write; `-` is standard output, empty is none.
   std::string console;
   std::string log;
@@ -184,6 +185,14 @@ struct take_arguments {
   connect_arguments connect;
 };
 
+/// `crosvisor drain`.
+struct drain_arguments {
+  /// How long each guest may take to heed its power button; none: default_grace.
+  std::optional<std::chrono::milliseconds> timeout;
+  bool resume = false;
+  connect_arguments connect;
+};
+
 /// A text that was asked for: help or the version.
 struct text_answer {
   std::string text;
@@ -198,7 +207,8 @@ using command_line =
   std::variant<run_arguments, run_app_arguments, create_partition_arguments, create_idsig_arguments,
                create_composite_arguments, inspect_arguments, info_arguments, logs_arguments,
                verb_arguments, stop_arguments, list_arguments, watch_arguments, port_arguments,
-               balloon_arguments, pass_arguments, take_arguments, text_answer, usage_error>;
+               balloon_arguments, pass_arguments, take_arguments, drain_arguments, text_answer,
+               usage_error>;
 
 /// Reads the arguments that follow the program's name. Opens nothing.
 command_line parse_arguments(const std::vector<std::string>& arguments);

@@ -37,6 +37,7 @@ int vm_info_of(const info_arguments& arguments);
 int balloon(const balloon_arguments& arguments);
 int pass(const pass_arguments& arguments);
 int take(const take_arguments& arguments);
+int drain(const drain_arguments& arguments);
 
 /// Shows events until there are no more.
 int watch(const watch_arguments& arguments);

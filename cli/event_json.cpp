@@ -31,12 +31,15 @@ std::string event_json(const vm_event& event) {
               {"cid", event.cid},       {"name", event.name}, {"event", to_string(event.kind)}};
   if (!event.detail.empty())
     object["detail"] = event.detail;
+  // So that whoever reads knows what is missing.
+  if (event.number > 0)
+    object["number"] = event.number;
   auto dead = event.kind == vm_event_kind::dead;
   if (event.payload.finished && (dead || event.kind == vm_event_kind::finished))
     object["payload_exit_code"] = event.payload.exit_code;
   if (event.payload.failed && (dead || event.kind == vm_event_kind::payload_error))
     object["payload_error"] = to_string(event.payload.error);
-  if (dead) {
+  if (dead || event.kind == vm_event_kind::restarting) {
     object["reason"] = to_string(event.reason);
     object["vmm_exit"] = exit_json(event.exit);
   }

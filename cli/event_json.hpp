@@ -12,7 +12,8 @@ namespace crosvisor::cli {
 /// One JSON object without line breaks: `schema`, `seq`, `time`, `cid`, `name`, `event`; `detail`
 /// where there is one; `payload_exit_code` of a `finished` and of a `dead` event whose payload
 /// finished; `payload_error` of a `payload_error` and of a `dead` event whose payload failed;
-/// `reason` and `vmm_exit` of a `dead` event. `vmm_exit` is `{"code":n}`,
+/// `number` where the service counts its events;
+/// `reason` and `vmm_exit` of a `dead` and of a `restarting` event. `vmm_exit` is `{"code":n}`,
 /// `{"signal":n}`,
 /// `{"vanished":true}`, or null where there was no process.
 std::string event_json(const vm_event& event);

@@ -10,33 +10,27 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 
 namespace crosvisor::cli {
 
-/// Tells events that are new from those that are repeated: a state that is told again to whoever
-/// subscribes, and the history that follows a lost connection.
+/// Tells events that are new from those that are repeated, such as a state that is told again to
+/// whoever subscribes.
 class event_filter {
 public:
-  /// Whether it is new; it is then remembered.
+  /// Whether it is new; it is then remembered. Of a service that has lost its numbers, what is
+  /// younger than all that was heard is new.
   bool is_new(const vm_event& event);
 
-  /// The history comes next: of VMs that nothing was heard of, only what is younger than all that
-  /// was heard is new.
-  void resume() noexcept { resumed_ = true; }
+  /// Whatever comes with a number up to this one is not new.
+  void skip_to(std::uint64_t number);
 
-  bool heard_nothing() const noexcept { return last_.empty(); }
+  /// The number of the last one.
+  std::uint64_t last_number() const noexcept { return last_number_; }
 
 private:
-  struct last_event {
-    std::uint64_t seq = 0;
-    std::int64_t time_ms = 0;
-  };
-
-  std::map<vm_cid, last_event> last_;
+  std::uint64_t last_number_ = 0;
   std::int64_t newest_ms_ = 0;
-  bool resumed_ = false;
 };
 
 /// What is to be watched.
@@ -47,10 +41,13 @@ struct event_watch_options {
   bool history = false;
   /// Told each event; false: no more are wanted. Called on the watch's thread, and may block.
   std::function<bool(const vm_event&)> on_event;
+  /// A sentence for the person who watches.
+  std::function<void(const std::string&)> say;
 };
 
-/// Watches until the VM is dead or no more are wanted, and connects again to a service on another
-/// host that was lost, without repeating an event. Blocks.
+/// Watches until the VM is dead or no more are wanted, and connects again to a daemon that was
+/// lost, as while it is restarted, without repeating or missing an event; what is not kept any more
+/// is said. Blocks.
 outcome<caf::unit_t> watch_events(connection& service, const event_watch_options& options);
 
 /// For people: `2026-11-24T07:30:00.123Z  2048  demo        starting    qemu, tcg`, and a line

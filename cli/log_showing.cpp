@@ -2,7 +2,6 @@
 #include "crosvisor/cli/log_showing.hpp"
 
 #include "crosvisor/cli/exit_code.hpp"
-#include "crosvisor/cli/reconnect.hpp"
 #include "crosvisor/io/config/printable.hpp"
 
 #include <algorithm>
@@ -33,12 +32,13 @@ std::vector<std::string> lines_of(std::string text, std::size_t count) {
 
 } // namespace
 
-log_source service_logs(connection& service) {
-  return [&service](const log_query& query) {
+log_source service_logs(connection& service, std::function<void(const std::string&)> say,
+                        std::chrono::milliseconds bound) {
+  return [&service, say = std::move(say), bound](const log_query& query) {
     for (;;) {
       auto piece = ask<log_piece>(service, request_bound, caf::get_atom::value, query);
       const auto* why = std::get_if<caf::error>(&piece);
-      if (why == nullptr || !is_lost(*why) || !reconnect(service))
+      if (why == nullptr || !is_lost(*why) || !reconnect(service, say, bound))
         return piece;
     }
   };

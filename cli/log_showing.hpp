@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/cli/door_request.hpp"
+#include "crosvisor/cli/reconnect.hpp"
 #include "crosvisor/messages/door_messages.hpp"
 
 #include <chrono>
@@ -17,8 +18,10 @@ namespace crosvisor::cli {
 /// Reads the piece that is asked for; blocks until it is there.
 using log_source = std::function<answer<log_piece>(const log_query&)>;
 
-/// The service's logs. One on another host that is lost is connected to again.
-log_source service_logs(connection& service);
+/// The service's logs. A daemon that is lost is connected to again, within the bound.
+/// @param say see reconnect().
+log_source service_logs(connection& service, std::function<void(const std::string&)> say,
+                        std::chrono::milliseconds bound = reconnect_bound);
 
 /// How long it takes at most to notice more, or that a VM has ended.
 inline constexpr std::chrono::milliseconds log_poll_interval{250};

@@ -61,8 +61,9 @@ int show_own(const logs_arguments& arguments) {
 }
 
 outcome<int> show_of(connection& service, const logs_arguments& arguments) {
-  auto shown =
-    show_log(service_logs(service), arguments.vm, arguments.log, arguments.follow, on_terminal());
+  auto display = on_terminal();
+  auto shown = show_log(service_logs(service, display.say), arguments.vm, arguments.log,
+                        arguments.follow, display);
   const auto* why = std::get_if<caf::error>(&shown);
   if (why == nullptr)
     return finish(std::get<log_shown>(shown), arguments.log);

@@ -32,6 +32,8 @@ void override_config(vm_config& config, const run_options& options) {
     config.vmm = *options.vmm;
   if (options.accel)
     config.accel = *options.accel;
+  if (options.restart)
+    config.restart = *options.restart;
 }
 
 outcome<prepared_vm> prepare(const run_options& options) {

@@ -37,6 +37,7 @@ struct dispatch {
   int operator()(const balloon_arguments& arguments) const { return balloon(arguments); }
   int operator()(const pass_arguments& arguments) const { return pass(arguments); }
   int operator()(const take_arguments& arguments) const { return take(arguments); }
+  int operator()(const drain_arguments& arguments) const { return drain(arguments); }
   int operator()(const text_answer& answer) const { return print(answer.text); }
   int operator()(const usage_error& error) const { return complain(usage, error.what); }
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/reconnect.hpp"
 
+#include "crosvisor/cli/default_connection.hpp"
+
 #include <algorithm>
 #include <thread>
 
@@ -18,16 +20,24 @@ constexpr milliseconds longest_try{3000};
 
 } // namespace
 
-bool reconnect(connection& service, milliseconds bound) {
-  if (service.where().kind != endpoint_kind::tls)
+bool reconnect(connection& service, const std::function<void(const std::string&)>& say,
+               milliseconds bound) {
+  if (service.where().kind == endpoint_kind::embedded)
     return false;
+  auto tell = [&](const std::string& what) {
+    if (say)
+      say(what);
+  };
+  tell("lost the connection to " + words_of(service.where()) + "; trying again");
   auto end = clock::now() + bound;
   for (;;) {
     auto left = std::chrono::duration_cast<milliseconds>(end - clock::now());
     if (left <= milliseconds{0})
       return false;
-    if (service.reconnect(std::min(left, longest_try)))
+    if (service.reconnect(std::min(left, longest_try))) {
+      tell("connected to " + words_of(service.where()) + " again");
       return true;
+    }
     left = std::chrono::duration_cast<milliseconds>(end - clock::now());
     std::this_thread::sleep_for(std::clamp(left, milliseconds{0}, pause));
   }

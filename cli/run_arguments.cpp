@@ -41,6 +41,9 @@ void add_run_options(CLI::App& app, run_options& run) {
               word("auto, crosvm, qemu", parse_vmm_kind, run.vmm));
   add_checked(app, "--accel", "auto|kvm|tcg", "What executes the guest's instructions",
               word("auto, kvm, tcg", parse_accel_kind, run.accel));
+  add_checked(app, "--restart", "never|on_failure|always",
+              "Whether it is started again when it died",
+              word("never, on_failure, always", parse_restart_policy, run.restart));
   for (auto [name, target, what] :
        {std::tuple{"--console", &run.console, "console goes"},
         {"--log", &run.log, "log port goes"},

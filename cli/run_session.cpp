@@ -139,6 +139,7 @@ void run_session_state::take_event(const vm_event& event) {
   if (outcome_.death || event.cid != outcome_.vm.cid || event.seq <= last_seq_)
     return;
   last_seq_ = event.seq;
+  last_number_ = event.number;
   payload_finished_ = event.payload.finished;
   options_.on_event(event);
   if (event.kind != vm_event_kind::dead)

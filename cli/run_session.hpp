@@ -113,7 +113,7 @@ private:
   /// The door went down.
   void lose_door();
   void take_door(const caf::strong_actor_ptr& door);
-  /// At the new door; nothing: the VM is dead.
+  /// At the new door; nothing: the VM is dead, or even forgotten.
   void attached(const std::optional<vm_info>& info);
   void give_up_door();
   /// Ends the session once the VM is dead and its start was answered.
@@ -137,6 +137,8 @@ private:
   int door_ = 0;
   bool has_door_ = true;
   std::uint64_t last_seq_ = 0;
+  /// vm_event::number of the last event.
+  std::uint64_t last_number_ = 0;
   /// Where the next piece of output begins.
   std::uint64_t output_end_ = 0;
   bool wants_pieces_ = false;

@@ -97,15 +97,17 @@ void run_session_state::take_door(const caf::strong_actor_ptr& door) {
   ask<vm_info>(
     request_bound, [this](const vm_info& info) { attached(info); },
     [this](const caf::error& why) {
-      errc_of(why) == vm_errc::wrong_state ? attached(std::nullopt) : lose(why);
+      auto code = errc_of(why);
+      code == vm_errc::wrong_state || code == vm_errc::no_such_vm ? attached(std::nullopt)
+                                                                  : lose(why);
     },
     attach_atom::value, outcome_.vm.cid);
 }
 
 void run_session_state::attached(const std::optional<vm_info>& info) {
-  ask<vm_info>(
-    request_bound, [](const vm_info&) {}, [this](const caf::error& why) { lose(why); },
-    caf::subscribe_atom::value, outcome_.vm.cid);
+  ask<caf::ok_atom>(
+    request_bound, [](caf::ok_atom) {}, [this](const caf::error& why) { lose(why); },
+    caf::subscribe_atom::value, outcome_.vm.cid, last_number_);
   if (wants_pieces_)
     ask<caf::ok_atom>(
       request_bound, [this](caf::ok_atom) { grant(options_.output_window); },
@@ -117,6 +119,7 @@ void run_session_state::attached(const std::optional<vm_info>& info) {
   else if (options_.detach)
     return hold();
   start_answered_ = true; // By what the VM is.
+  end_when_done();
 }
 
 } // namespace crosvisor::cli

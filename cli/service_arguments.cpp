@@ -86,6 +86,14 @@ An example:
 
 Prints the VM's CID.)";
 
+constexpr const char* drain_footer = R"(
+Examples:
+  crosvisor drain --timeout 120
+  crosvisor drain --resume
+
+Ends when no VM is left. The daemon stays, and creates none until `crosvisor drain --resume`
+or its restart. Only for root, on the daemon's host.)";
+
 constexpr const char* verb_footer(vm_verb verb) {
   switch (verb) {
     case vm_verb::start:
@@ -253,6 +261,15 @@ void add_arguments(CLI::App& app, take_arguments& target) {
     return fits ? "" : io::in_quotes(text) + " is no word of `crosvisor pass`";
   };
   add_checked(app, "WORD", "WORD", "What `crosvisor pass` printed", std::move(read))->required();
+  add_connect(app, target.connect);
+}
+
+void add_arguments(CLI::App& app, drain_arguments& target) {
+  app.footer(drain_footer);
+  auto* timeout =
+    add_checked(app, "--timeout", "SEC", "How long each guest may take to power itself off (10)",
+                seconds(milliseconds{0}, std::chrono::hours{1}, target.timeout));
+  app.add_flag("--resume", target.resume, "Create VMs again")->excludes(timeout);
   add_connect(app, target.connect);
 }
 

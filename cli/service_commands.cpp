@@ -88,6 +88,11 @@ int take(const take_arguments& arguments) {
     [](const connection&, const vm_info& vm) { return print(std::to_string(vm.cid) + '\n'); });
 }
 
+int drain(const drain_arguments& arguments) {
+  return ask_and_show(
+    arguments.connect, [&](connection& service) { return drain(service, arguments); }, nothing);
+}
+
 int connect(const port_arguments& arguments) {
   return ask_and_show(
     arguments.connect, [&](connection& service) { return connect_port(service, arguments); },

@@ -38,6 +38,8 @@ std::string word_of(const vm_event& event) {
     return "dead: " + to_string(event.reason);
   if (event.kind == vm_event_kind::payload_error)
     return "payload error";
+  if (event.kind == vm_event_kind::restarting)
+    return "restarting: " + to_string(event.reason);
   return to_string(event.kind);
 }
 

@@ -71,6 +71,14 @@ outcome<vm_info> take_vm(connection& service, const take_arguments& what) {
                     service.where());
 }
 
+outcome<caf::ok_atom> drain(connection& service, const drain_arguments& what) {
+  auto grace = what.timeout ? caf::timespan{*what.timeout} : default_grace;
+  auto answered = what.resume
+                    ? ask<caf::ok_atom>(service, request_bound, resume_atom::value)
+                    : ask<caf::ok_atom>(service, stop_bound(grace), drain_atom::value, grace);
+  return outcome_of(std::move(answered), service.where());
+}
+
 outcome<std::vector<vm_info>> list_vms(connection& service) {
   return outcome_of(ask<std::vector<vm_info>>(service, request_bound, list_atom::value),
                     service.where());

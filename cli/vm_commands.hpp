@@ -19,6 +19,7 @@ outcome<caf::ok_atom> set_balloon(connection& service, const balloon_arguments& 
 /// The word to say.
 outcome<ticket> pass_vm(connection& service, const pass_arguments& what);
 outcome<vm_info> take_vm(connection& service, const take_arguments& what);
+outcome<caf::ok_atom> drain(connection& service, const drain_arguments& what);
 outcome<std::vector<vm_info>> list_vms(connection& service);
 outcome<vm_info> get_vm(connection& service, const std::string& vm);
 /// A connected stream socket.

@@ -18,10 +18,10 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::size_t columns = 7;
+constexpr std::size_t columns = 8;
 using row = std::array<std::string, columns>;
-constexpr std::array<const char*, columns> titles{"CID", "NAME",   "STATE", "OWNER",
-                                                  "VMM", "MEMORY", "SINCE"};
+constexpr std::array<const char*, columns> titles{"CID", "NAME",   "STATE",    "OWNER",
+                                                  "VMM", "MEMORY", "RESTARTS", "SINCE"};
 constexpr std::size_t state_column = 2;
 
 style style_of(const vm_info& vm) {
@@ -37,6 +37,7 @@ row row_of(const vm_info& vm, const vm_shown& with) {
           owner_name(vm.owner, with.users),
           to_string(vm.vmm) + ' ' + to_string(vm.accel),
           std::to_string(vm.memory_mib) + " MiB",
+          std::to_string(vm.restarts),
           age(vm.created_ms, with.now_ms)};
 }
 
@@ -100,6 +101,7 @@ void add_vm_json(json& object, const vm_info& vm, const user_names& users) {
   object["created"] = rfc3339(vm.created_ms);
   object["vmm_pid"] = vm.vmm_pid == 0 ? json() : json(vm.vmm_pid);
   object["payload"] = payload_json(vm.payload);
+  object["restarts"] = vm.restarts;
   if (dead) {
     object["reason"] = to_string(vm.reason);
     object["vmm_exit"] = exit_json(vm.exit);
@@ -128,7 +130,7 @@ std::string vm_table(const vm_info& vm, const vm_shown& with) {
                     + (vm.vmm_pid == 0 ? "" : ", pid " + std::to_string(vm.vmm_pid)))
     + line("memory", std::to_string(vm.memory_mib) + " MiB") + line("cpus", std::to_string(vm.cpus))
     + line("created", rfc3339(vm.created_ms) + ", " + age(vm.created_ms, with.now_ms) + " ago")
-    + line("payload", payload_words(vm.payload));
+    + line("payload", payload_words(vm.payload)) + line("restarts", std::to_string(vm.restarts));
   if (vm.state != vm_state::dead || vm.exit.kind == exit_kind::none)
     return text;
   auto detail = io::printable(vm.exit.detail, 400);

@@ -74,7 +74,7 @@ private:
     wants.on_end = [news, alive = std::move(alive)](run_outcome how) {
       news->ended(std::move(how));
     };
-    if (service_.where().kind == endpoint_kind::tls)
+    if (service_.where().kind != endpoint_kind::embedded)
       wants.on_lost = [news] { news->lost(); };
     // Not detached: what the system still holds of one would then keep this process from its end.
     auto session = service_.system().spawn(run_session, std::move(wants));
@@ -94,8 +94,7 @@ private:
 
   /// The session waits meanwhile.
   void connect_again(const run_session_actor& session) {
-    say("lost the connection to " + words_of(service_.where()) + "; trying again");
-    if (reconnect(service_))
+    if (reconnect(service_, [this](const std::string& what) { say(what); }))
       caf::anon_send(session, attach_atom::value,
                      caf::actor_cast<caf::strong_actor_ptr>(service_.door()));
     else
@@ -178,7 +177,8 @@ private:
   void tell_end(const run_outcome& outcome) {
     auto* embedded = service_.embedded();
     auto state_dir = embedded != nullptr ? embedded->state_dir() : std::string{};
-    for (const auto& line : ending_lines(outcome, options_, service_logs(service_), state_dir))
+    for (const auto& line :
+         ending_lines(outcome, options_, service_logs(service_, {}, flush_bound), state_dir))
       stderr_.add(line);
   }
 

@@ -29,6 +29,7 @@ outcome<int> watch_over(connection& service, const watch_arguments& arguments) {
                                                              : event_line(event, paint));
     return printed == done;
   };
+  options.say = [](const std::string& what) { complain(done, what); };
   auto ended = watch_events(service, options);
   if (const auto* end = std::get_if<early_end>(&ended))
     return *end;

@@ -13,6 +13,7 @@
 #include "crosvisor/messages/vm_info.hpp"
 #include "crosvisor/messages/vm_state.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -40,6 +41,15 @@ using vm_notes = std::map<std::string, std::string>;
 inline constexpr std::size_t max_notes = 16;
 inline constexpr std::size_t max_note_bytes = 64u << 10;
 
+/// What each life of a VM that is started again begins with.
+struct vm_origin {
+  /// As it was asked for: an app is one still.
+  vm_config config;
+  vmm_choice choice;
+  /// Duplicates of what came with it, which nobody else closes.
+  std::shared_ptr<const descriptor_set> files;
+};
+
 /// All that is needed to run one VM.
 struct launch_request {
   vm_cid cid = no_cid;
@@ -57,6 +67,8 @@ struct launch_request {
   /// vsock.
   std::shared_ptr<guest_streams> streams = nullptr;
   vm_notes notes = {};
+  /// What its keeper keeps for get_origin(); null where the VM is never started again.
+  std::shared_ptr<const vm_origin> origin = nullptr;
 };
 
 /// Where a launch failed.
@@ -77,6 +89,9 @@ struct vmm_callbacks {
   std::function<void(std::string what)> on_fault;
   /// The process has ended and was reaped. Exactly once for each process, and nothing follows.
   std::function<void(vmm_exit)> on_exit;
+  /// Of adopt() alone, at most once, may be empty: what was told so far had happened before, what
+  /// follows happens now.
+  std::function<void()> on_synced = {};
 };
 
 /// A connected stream socket, non-blocking and close-on-exec; one holder at a time.
@@ -117,6 +132,15 @@ public:
 
   /// Keeps a note for whoever adopts the VM; an empty value removes it. In vain without a keeper.
   virtual void note(std::string key, std::string value) = 0;
+
+  using origin_completion = std::function<void(result<vm_origin>)>;
+
+  /// launch_request::origin, of a VM that was adopted; also after its end, until it is released.
+  /// `done` is called once, within the control timeout. failure::code is ENOTSUP where nothing was
+  /// kept.
+  virtual void get_origin(origin_completion done) {
+    done(failure{ENOTSUP, "the files that it was created with are not kept"});
+  }
 
   /// Removes the runtime directory of a process that has ended; `done` is called once, also when
   /// there is none.

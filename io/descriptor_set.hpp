@@ -2,6 +2,7 @@
 // The descriptors that travel with a request.
 #pragma once
 
+#include "crosvisor/io/result.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 
 #include <cstdint>
@@ -26,6 +27,9 @@ public:
   }
 
   std::size_t size() const noexcept { return fds_.size(); }
+
+  /// Others of the same open files, with the same indices, close-on-exec. All or none: EMFILE.
+  result<descriptor_set> duplicate() const;
 
   /// Hands them all over.
   std::vector<unique_fd> release() noexcept { return std::exchange(fds_, {}); }

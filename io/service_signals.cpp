@@ -14,7 +14,7 @@ namespace {
 sigset_t service_signals() noexcept {
   sigset_t set;
   sigemptyset(&set);
-  for (auto number : {SIGTERM, SIGINT, SIGHUP})
+  for (auto number : {SIGTERM, SIGINT, SIGHUP, SIGUSR2})
     sigaddset(&set, number);
   return set;
 }

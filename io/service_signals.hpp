@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The signals by which a service is told to end or to read its configuration anew.
+// The signals by which a service is told to end, to leave, or to read its configuration anew.
 #pragma once
 
 #include "crosvisor/io/result.hpp"
@@ -9,8 +9,8 @@
 
 namespace crosvisor::io {
 
-/// Blocks SIGTERM, SIGINT and SIGHUP and ignores SIGPIPE, for this thread and those that it makes:
-/// call it in main, first.
+/// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR2 and ignores SIGPIPE, for this thread and those that
+/// it makes: call it in main, first.
 void block_service_signals() noexcept;
 
 /// A non-blocking, close-on-exec descriptor that the blocked signals are read from: signalfd(2).

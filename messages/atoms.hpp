@@ -6,6 +6,7 @@
 
 namespace crosvisor {
 
+using adopted_atom = caf::atom_constant<caf::atom("adopted")>;
 using attach_atom = caf::atom_constant<caf::atom("attach")>;
 using balloon_atom = caf::atom_constant<caf::atom("balloon")>;
 using create_atom = caf::atom_constant<caf::atom("create")>;
@@ -23,6 +24,7 @@ using hold_atom = caf::atom_constant<caf::atom("hold")>;
 using host_atom = caf::atom_constant<caf::atom("host")>;
 using job_atom = caf::atom_constant<caf::atom("job")>;
 using kill_atom = caf::atom_constant<caf::atom("kill")>;
+using leave_atom = caf::atom_constant<caf::atom("leave")>;
 using list_atom = caf::atom_constant<caf::atom("list")>;
 using lost_atom = caf::atom_constant<caf::atom("lost")>;
 using note_atom = caf::atom_constant<caf::atom("note")>;
@@ -35,6 +37,7 @@ using status_atom = caf::atom_constant<caf::atom("status")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using supervisor_atom = caf::atom_constant<caf::atom("supervisor")>;
 using suspend_atom = caf::atom_constant<caf::atom("suspend")>;
+using synced_atom = caf::atom_constant<caf::atom("synced")>;
 using up_atom = caf::atom_constant<caf::atom("up")>;
 using watch_atom = caf::atom_constant<caf::atom("watch")>;
 using worker_atom = caf::atom_constant<caf::atom("worker")>;

@@ -14,6 +14,9 @@ using vm_cid = std::uint32_t;
 /// The "no VM" value of a vm_cid.
 inline constexpr vm_cid no_cid = 0;
 
+/// The first that a VM can have.
+inline constexpr vm_cid first_vm_cid = 3;
+
 /// What people call a VM; see valid_vm_name().
 using vm_name = std::string;
 

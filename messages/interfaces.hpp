@@ -18,6 +18,8 @@
 #include <caf/timespan.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <map>
+#include <string>
 #include <vector>
 
 namespace crosvisor {
@@ -90,7 +92,22 @@ using vm_actor = caf::typed_actor<
   // UNSUBSCRIBE the sender. Always allowed.
   caf::reacts_to<caf::unsubscribe_atom>>;
 
-/// The actor behind a vm_actor: what its VMM's process reports, and its own timers.
+/// A VM that was there before the service.
+struct adopted_vm {
+  vm_actor vm;
+  vm_info info;
+  /// All that was noted of it; the actors' own have keys that begin with `vm.`.
+  std::map<std::string, std::string> notes;
+};
+
+/// VMs that were there before the service, by CID. Stays in this process.
+struct adopted_vms {
+  std::vector<adopted_vm> list;
+};
+
+/// The actor behind a vm_actor: what its VMM's process reports, and its own timers. What may come
+/// after a life of the VM's has ended bears the life's number: how often the VM had been started
+/// again.
 using vm_supervisor_actor = vm_actor::extend<
   // The VMM with this process id RUNS the guest; its control channel answers.
   caf::reacts_to<up_atom, std::int32_t>,
@@ -103,11 +120,13 @@ using vm_supervisor_actor = vm_actor::extend<
   // The guest CONNECTED to this port of the host's.
   caf::reacts_to<caf::connect_atom, std::uint32_t, vsock_socket>,
   // A line of the guest's status CHANNEL, as it was written.
-  caf::reacts_to<status_atom, payload_status>,
+  caf::reacts_to<status_atom, std::uint32_t, payload_status>,
   // The status channel carried something else, and was closed.
-  caf::reacts_to<status_atom, std::string>,
+  caf::reacts_to<status_atom, std::uint32_t, std::string>,
   // The streams have read all that the dead VM's connections had.
-  caf::reacts_to<finished_atom>,
+  caf::reacts_to<finished_atom, std::uint32_t>,
+  // What the keeper of an adopted VM had seen before was told AGAIN, all of it.
+  caf::reacts_to<synced_atom>,
   // The hang WATCHDOG, as it was armed the time with this number, has run out.
   caf::reacts_to<hangup_atom, std::uint64_t>,
   // The VMM's ANSWER to a request.
@@ -119,7 +138,9 @@ using vm_supervisor_actor = vm_actor::extend<
   // The VM's runtime directory is gone, and with it all that a dead VM had.
   caf::reacts_to<caf::delete_atom>,
   // The service ENDS: stop with so much grace for the guest, and end once dead.
-  caf::reacts_to<drain_atom, caf::timespan>>;
+  caf::reacts_to<drain_atom, caf::timespan>,
+  // The service ends and LEAVES its VMs: end at once, but a VM that no keeper has yet is dead.
+  caf::reacts_to<leave_atom>>;
 
 /// Whoever makes images for clients: the service, and within it its image builders.
 using image_maker_actor = caf::typed_actor<
@@ -160,10 +181,14 @@ using registry_actor = caf::typed_actor<
   caf::replies_to<caf::get_atom, supervisor_atom, vm_cid>::with<vm_supervisor_actor>,
   // LIST every VM, by CID, those included that are dead and not forgotten yet.
   caf::replies_to<list_atom>::with<std::vector<vm_info>>,
+  // The VMs that were there BEFORE the service and are not forgotten yet.
+  caf::replies_to<caf::get_atom, adopted_atom>::with<adopted_vms>,
   // A supervisor's news of its VM, for the list.
   caf::reacts_to<vm_info>,
   // DRAIN: create none any more, stop all with so much grace, answer when none is left.
-  caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;
+  caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>,
+  // LEAVE: create none any more, leave the VMs to their keepers, answer when no supervisor is left.
+  caf::replies_to<leave_atom>::with<caf::ok_atom>>;
 
 /// Where guests' connections come in.
 using vsock_acceptor_actor = caf::typed_actor<
@@ -192,9 +217,16 @@ using service_actor = image_maker_actor::extend<
   caf::replies_to<list_atom>::with<std::vector<vm_info>>,
   // What this HOST can do, with the ports that guests may connect to as they are served now.
   caf::replies_to<caf::get_atom, host_atom>::with<host_info>,
+  // The VMs that were there BEFORE the service and are not forgotten yet. Whoever subscribes to one
+  // first is sent all that nobody has heard, so this is to be asked before anybody else can.
+  caf::replies_to<caf::get_atom, adopted_atom>::with<adopted_vms>,
   // DRAIN: create none any more, stop all with so much grace for the guests, and answer when none
   // is left. Repeating it is fine.
-  caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>>;
+  caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>,
+  // LEAVE the VMs to their keepers: create none any more, and answer when the service has let go of
+  // all. Their subscribers are told nothing, but of those that no keeper has yet, which are dead.
+  // Without keepers all are killed. Repeating it is fine.
+  caf::replies_to<leave_atom>::with<caf::ok_atom>>;
 
 /// What stands between the service and whoever is not trusted: the one actor that is reached from
 /// other processes. It knows VMs by their CIDs, so that no handle ever leaves the process: whatever
@@ -244,10 +276,16 @@ using door_actor = caf::typed_actor<
   // door says `dead` in its place.
   caf::replies_to<caf::subscribe_atom, vm_cid>::with<vm_info>,
   caf::reacts_to<caf::unsubscribe_atom, vm_cid>,
-  // WATCH all VMs: the sender, a subscriber_actor, is told every event from now on; with `true`,
-  // the last ones that are kept come first. Until it goes down or unsubscribes. Repeating it
-  // changes nothing.
-  caf::replies_to<watch_atom, bool>::with<caf::ok_atom>, caf::reacts_to<caf::unsubscribe_atom>,
+  // SUBSCRIBE to one VM's events after the one with this number (vm_event::number), as who lost
+  // their connection does: each that is kept first, then what comes. Also for a VM that is
+  // forgotten, of the last 64.
+  caf::replies_to<caf::subscribe_atom, vm_cid, std::uint64_t>::with<caf::ok_atom>,
+  // WATCH all VMs: the sender, a subscriber_actor, is told every event after the one with this
+  // number: each that is kept first, then what comes. 0, and a number that was not reached yet: all
+  // that are kept; the largest one: none of them. Until it goes down or unsubscribes. Answers the
+  // number of the last event until then, 0 before the first. Repeating it changes nothing.
+  caf::replies_to<watch_atom, std::uint64_t>::with<std::uint64_t>,
+  caf::reacts_to<caf::unsubscribe_atom>,
   // ATTACH: the sender holds a reference, until it detaches or goes down; once, however often it is
   // repeated. The last reference gone stops the VM by the ladder, and nobody who comes then undoes
   // that. One whose connection is lost keeps it for the grace period, within which its principal
@@ -263,6 +301,12 @@ using door_actor = caf::typed_actor<
   caf::replies_to<pass_atom, vm_cid>::with<ticket>,
   // TAKE what was passed. no_such_ticket.
   caf::replies_to<pass_atom, ticket>::with<vm_info>,
+  // DRAIN: create none any more, stop all with so much grace for the guests, at most an hour, and
+  // answer when each is dead. Nothing is created until it is ended. Repeating it is fine.
+  // cancelled: it was ended.
+  caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>,
+  // RESUME, after a drain: create VMs again. Always allowed.
+  caf::replies_to<resume_atom>::with<caf::ok_atom>,
   // MAKE an image, as image_maker_actor's; how far a digest is, is told to the sender, which has
   // the interface of a progress_actor.
   caf::replies_to<create_atom, partition_spec, ticket_list>::with<caf::ok_atom>,
@@ -294,3 +338,5 @@ using image_client_actor = progress_actor::extend<
   caf::replies_to<create_atom, idsig_spec, vm_files>::with<idsig_info>>;
 
 } // namespace crosvisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::adopted_vms)

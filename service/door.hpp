@@ -2,7 +2,9 @@
 // The door: whatever comes from other processes passes through it.
 #pragma once
 
+#include "crosvisor/io/backend.hpp"
 #include "crosvisor/io/descriptor_set.hpp"
+#include "crosvisor/io/event_journal.hpp"
 #include "crosvisor/io/log/kept_log_reader.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
 #include "crosvisor/messages/interfaces.hpp"
@@ -12,10 +14,12 @@
 
 #include <caf/actor_system.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace crosvisor {
 
@@ -52,8 +56,16 @@ struct door_options {
   caf::timespan reference_grace = std::chrono::seconds{10};
   /// The longest that a stop takes beyond the grace that its sender gives; see longest_stop().
   caf::timespan longest_stop = std::chrono::minutes{1};
-  /// How many events are kept for those who watch with history.
+  /// How many events are kept for those who ask for them.
   std::size_t kept_events = 1024;
+  /// Keeps events for the door after this one; null: they are kept here alone.
+  std::shared_ptr<io::event_journal> journal = nullptr;
+  /// The VMs that there were before the door, created through another one. Who held one has its
+  /// reference for reference_grace, as one whose connection was lost.
+  std::vector<adopted_vm> adopted = {};
+  /// True from when the service is about to leave its VMs to their keepers: no reference is dropped
+  /// any more, and a VM whose supervisor goes lives on. Null: that never happens.
+  std::shared_ptr<const std::atomic<bool>> leaving = nullptr;
   /// How many VMs one principal may have, dead ones that are not forgotten included, and how many
   /// may subscribe or watch. More are refused as busy.
   std::size_t vms_per_principal = 1024;

@@ -23,6 +23,8 @@ namespace {
 
 /// What an answer may take besides the work itself.
 constexpr caf::timespan answer_slack = std::chrono::seconds{5};
+/// No VM's keeper is waited for.
+constexpr caf::timespan adoption_bound = std::chrono::seconds{60};
 
 struct system_config : caf::actor_system_config {
   explicit system_config(const embedded_service_options& options) {
@@ -73,6 +75,9 @@ io::linux_backend_options backend_options(const embedded_service_options& option
   result.vsock_device_path = options.vsock_device;
   result.disk_plugin_path = options.disk_plugin;
   result.os_folder = options.os_folder;
+  if (options.keepers)
+    result.keepers_folder = options.where.runtime + "/keepers";
+  result.keeper_path = options.keeper;
   return result;
 }
 
@@ -97,7 +102,10 @@ embedded_service::start(const embedded_service_options& options) {
   if (!cids)
     return cids.why();
   host->cids = std::move(*cids);
-  return std::make_unique<embedded_service>(std::move(*dir), std::move(*host), options);
+  auto with = options;
+  if (options.histories)
+    with.service.histories = options.histories(host->kept);
+  return std::make_unique<embedded_service>(std::move(*dir), std::move(*host), with);
 }
 
 embedded_service::embedded_service(process_dir dir, io::backend host,
@@ -113,6 +121,19 @@ embedded_service::embedded_service(process_dir dir, io::backend host,
 embedded_service::~embedded_service() {
   caf::anon_send_exit(service_, caf::exit_reason::user_shutdown);
   service_ = nullptr;
+}
+
+io::result<std::vector<adopted_vm>> embedded_service::adopted() {
+  io::result<std::vector<adopted_vm>> all = std::vector<adopted_vm>{};
+  caf::scoped_actor self{*system_};
+  self->request(service_, adoption_bound, caf::get_atom::value, adopted_atom::value)
+    .receive([&](adopted_vms& vms) { all = std::move(vms.list); },
+             [&](const caf::error& why) {
+               all = io::failure{0, "the service does not take its VMs back: " + sentence_of(why)};
+             });
+  // Else their CIDs would be claimed beyond their ends.
+  host_.kept.clear();
+  return all;
 }
 
 std::optional<std::string> embedded_service::shut_down() {

@@ -14,9 +14,11 @@
 #include <caf/actor_system_config.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace crosvisor {
 
@@ -30,6 +32,14 @@ struct embedded_service_options {
   std::string disk_plugin;
   /// The folder of the operating systems for apps; empty: where they are installed.
   std::string os_folder;
+  /// Whether VMs have keepers, and outlive this process where it leaves them; else they end with
+  /// it.
+  bool keepers = false;
+  /// The keepers' program; empty: searched for.
+  std::string keeper;
+  /// What was told of the VMs that keepers have; called once, before the service begins. Empty:
+  /// nothing is known.
+  std::function<std::map<vm_cid, vm_history>(const std::vector<io::kept_vm>&)> histories = {};
   /// How VMs are confined. None: each VM runs as a user of its own where this process is root and
   /// nothing is in the way; CROSVISOR_VMM_UID names the first of these users, and 0 turns it off.
   std::optional<io::confinement_options> confinement = {};
@@ -58,6 +68,9 @@ public:
   const io::backend& host() const noexcept { return host_; }
   const service_options& options() const noexcept { return options_; }
   const std::string& state_dir() const noexcept { return state_dir_; }
+
+  /// The VMs that there were before the service, once; blocks until it answers.
+  io::result<std::vector<adopted_vm>> adopted();
 
   /// Ends all VMs and waits until nothing of them is left, within a bound.
   /// @returns what is left, if the bound was not enough; then destroying this may take for ever.

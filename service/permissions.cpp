@@ -55,6 +55,9 @@ constexpr std::array<std::pair<door_request, const char*>, door_request_count> n
   {door_request::take_passed, "take_passed"},
   {door_request::make_partition, "make_partition"},
   {door_request::make_idsig, "make_idsig"},
+  {door_request::subscribe_after, "subscribe_after"},
+  {door_request::drain, "drain"},
+  {door_request::end_drain, "end_drain"},
 }};
 
 // What only gives up something of the sender's own needs nothing, so that who lost a permission can
@@ -63,7 +66,7 @@ std::array<door_rule, door_request_count> make_rules() {
   using enum door_request;
   using enum permission;
   return {{
-    // request, needs, of one's own, or debug
+    // request, needs, of one's own, or debug, of root
     {create, {manage}, false, false},
     {create_custom, {manage, custom}, false, false},
     {find, {manage}, true, true},
@@ -96,6 +99,9 @@ std::array<door_rule, door_request_count> make_rules() {
     {take_passed, {manage}, false, false},
     {make_partition, {manage}, false, false},
     {make_idsig, {manage}, false, false},
+    {subscribe_after, {manage}, true, true},
+    {drain, {}, false, false, true},
+    {end_drain, {}, false, false, true},
   }};
 }
 

@@ -74,8 +74,11 @@ enum class door_request : std::uint8_t {
   take_passed,
   make_partition,
   make_idsig,
+  subscribe_after,
+  drain,
+  end_drain,
 };
-inline constexpr std::size_t door_request_count = 32;
+inline constexpr std::size_t door_request_count = 35;
 
 /// What a request asks for.
 struct door_rule {
@@ -86,6 +89,8 @@ struct door_rule {
   bool of_ones_own = false;
   /// ... or, where that is set, for whoever has `debug`, who needs nothing else.
   bool or_debug = false;
+  /// It is about everybody's VMs, and for who may do all.
+  bool of_root = false;
 };
 
 /// The whole table, one rule for each request, in the order of the enumeration.

@@ -11,6 +11,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -26,6 +27,14 @@ constexpr auto successors_window = std::chrono::minutes{10};
 /// How the ports are where no acceptor says it.
 std::vector<vsock_port> unserved(const std::string& why) {
   return {{payload_output_port, {false, why}}, {payload_status_port, {false, why}}};
+}
+
+/// The lowest CID that a VM here can have; a kept one may be from another range.
+vm_cid first_cid(const io::backend& host, const service_options& options) {
+  auto first = options.cids.first;
+  for (const auto& kept : host.kept)
+    first = std::min(first, kept.cid);
+  return first;
 }
 
 /// Checks what comes in, and passes it on to the registry.
@@ -135,11 +144,12 @@ service_actor::behavior_type service_state::make_behavior(const io::backend& hos
                                     host.images, options.image_workers, options.max_waiting_images,
                                     options.detached_image_builders});
   registry_ = self_->spawn<caf::monitored>(
-    actors::registry, actors::registry_options{
-                        options.cids, options.timeouts, host.launcher, host.cids, host.last_cid,
-                        vsock ? host.streams : nullptr, options.privileged_ports, images_});
+    actors::registry,
+    actors::registry_options{options.cids, options.timeouts, host.launcher, host.cids,
+                             host.last_cid, vsock ? host.streams : nullptr,
+                             options.privileged_ports, images_, host.kept, options.histories});
   if (vsock) {
-    accepting_ = {host.vsock, registry_, options.cids.first, options.vsock_timeouts};
+    accepting_ = {host.vsock, registry_, first_cid(host, options), options.vsock_timeouts};
     spawn_acceptor();
   }
   return {
@@ -159,9 +169,13 @@ service_actor::behavior_type service_state::make_behavior(const io::backend& hos
     [this](create_atom, const idsig_spec& spec, vm_files& files, const progress_actor& progress) {
       return update_idsig(spec, files, progress);
     },
+    [this](caf::get_atom get, adopted_atom adopted) {
+      return self_->delegate(registry_, get, adopted);
+    },
     [this](drain_atom drain, caf::timespan grace) {
       return self_->delegate(registry_, drain, grace);
     },
+    [this](leave_atom leave) { return self_->delegate(registry_, leave); },
   };
 }
 

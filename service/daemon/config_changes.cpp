@@ -21,7 +21,16 @@ auto limits_of(const daemon_config& config) {
 
 auto programs_of(const daemon_config& config) {
   return std::tie(config.crosvm, config.qemu, config.vsock_device, config.disk_plugin,
-                  config.os_folder);
+                  config.os_folder, config.keeper);
+}
+
+auto autostart_of(const daemon_config& config) {
+  std::vector<
+    std::tuple<std::string, vm_name, std::optional<std::uint32_t>, std::optional<restart_policy>>>
+    all;
+  for (const auto& vm : config.autostart)
+    all.emplace_back(vm.config, vm.name, vm.owner_uid, vm.restart);
+  return all;
 }
 
 } // namespace
@@ -42,7 +51,9 @@ std::vector<std::string> changes_for_restart(const daemon_config& now, const dae
   compare("stop.grace_s", now.stop_grace, next.stop_grace);
   compare("images", now.image_workers, next.image_workers);
   compare("programs", programs_of(now), programs_of(next));
-  compare("vmm", now.first_vmm_uid, next.first_vmm_uid);
+  compare("vmm", std::tie(now.first_vmm_uid, now.vmm_cgroup),
+          std::tie(next.first_vmm_uid, next.vmm_cgroup));
+  compare("autostart", autostart_of(now), autostart_of(next));
   return changed;
 }
 

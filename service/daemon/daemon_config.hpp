@@ -5,6 +5,7 @@
 #include "crosvisor/actors/cid_pool.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/result.hpp"
+#include "crosvisor/messages/vm_config.hpp"
 #include "crosvisor/service/permissions.hpp"
 #include "crosvisor/service/transport/transport.hpp"
 
@@ -21,6 +22,16 @@ struct tls_config {
   std::string address; ///< An IPv4 or IPv6 address to listen on.
   std::uint16_t port = 0;
   transport::tls_files files;
+};
+
+/// A VM that is started with the daemon.
+struct autostart_vm {
+  std::string config; ///< Of the VM; absolute.
+  vm_name name;       ///< Empty: as its configuration says.
+  /// Whose it is; none: the user's who runs the daemon.
+  std::optional<std::uint32_t> owner_uid;
+  /// None: as its configuration says.
+  std::optional<restart_policy> restart;
 };
 
 /// Everybody may connect, and is let in who was granted something.
@@ -52,6 +63,12 @@ struct daemon_config {
   std::string vsock_device;
   std::string disk_plugin;
   std::string os_folder;
+  std::string keeper;
+  /// A cgroup (v2) for the VMs, absolute, which outlives the daemon's; empty: as the service
+  /// manager has it.
+  std::string vmm_cgroup;
+  /// In the order in which they are started.
+  std::vector<autostart_vm> autostart;
   /// The first uid of VMMs, to which a VM's CID is added; 0: VMMs run as the daemon does.
   std::uint32_t first_vmm_uid = 0x70000000;
   log::level log_level = log::level::info;

@@ -60,6 +60,17 @@ check read_name(const json_value& value, const std::string& path, const char* wh
 }
 
 template <class Find>
+check read_name_or_id(const json_value& value, const std::string& path, const char* what, Find find,
+                      std::optional<std::uint32_t>& target) {
+  std::uint32_t id = 0;
+  auto problem = value.kind == json_kind::whole ? io::read_whole(value, path, 0, last_id, id)
+                                                : read_name(value, path, what, find, id);
+  if (!problem)
+    target = id;
+  return problem;
+}
+
+template <class Find>
 check read_names(const json_value& value, const std::string& path, const char* what, Find find,
                  std::vector<std::uint32_t>& target) {
   return read_list(value, path, [&](const json_value& item, const std::string& item_path) {
@@ -123,15 +134,14 @@ check read_socket_mode(const json_value& value, const std::string& path,
   return std::nullopt;
 }
 
+check read_user(const json_value& value, const std::string& path,
+                std::optional<std::uint32_t>& target) {
+  return read_name_or_id(value, path, "a user's name or number", io::find_uid, target);
+}
+
 check read_group(const json_value& value, const std::string& path,
                  std::optional<std::uint32_t>& target) {
-  std::uint32_t gid = 0;
-  auto problem = value.kind == json_kind::whole
-                   ? io::read_whole(value, path, 0, last_id, gid)
-                   : read_name(value, path, "a group's name or number", io::find_gid, gid);
-  if (!problem)
-    target = gid;
-  return problem;
+  return read_name_or_id(value, path, "a group's name or number", io::find_gid, target);
 }
 
 check read_listen_address(const json_value& value, const std::string& path, std::string& address,

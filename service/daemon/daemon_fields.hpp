@@ -35,6 +35,10 @@ io::check read_absolute_path(const io::json_value& value, const std::string& pat
 io::check read_socket_mode(const io::json_value& value, const std::string& path,
                            std::optional<std::uint32_t>& target);
 
+/// A user's name or number.
+io::check read_user(const io::json_value& value, const std::string& path,
+                    std::optional<std::uint32_t>& target);
+
 /// A group's name or number.
 io::check read_group(const io::json_value& value, const std::string& path,
                      std::optional<std::uint32_t>& target);

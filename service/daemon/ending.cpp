@@ -24,6 +24,7 @@ public:
 
 private:
   void stop(caf::timespan grace, caf::timespan bound);
+  void leave(caf::timespan bound);
   void end(daemon_end how, std::string why);
 
   pointer self_;
@@ -36,6 +37,14 @@ void ending_state::stop(caf::timespan grace, caf::timespan bound) {
     return end(daemon_end::hurried, "it was told twice");
   self_->request(options_.service, bound, drain_atom::value, grace)
     .then([this](caf::ok_atom) { end(daemon_end::drained, "nothing is left"); },
+          [this](const caf::error& why) { end(daemon_end::expired, to_string(why)); });
+}
+
+void ending_state::leave(caf::timespan bound) {
+  if (std::exchange(stopping_, true))
+    return;
+  self_->request(options_.service, bound, leave_atom::value)
+    .then([this](caf::ok_atom) { end(daemon_end::left, "its VMs are their keepers'"); },
           [this](const caf::error& why) { end(daemon_end::expired, to_string(why)); });
 }
 
@@ -57,7 +66,10 @@ ending_actor::behavior_type ending_state::make_behavior(ending_options options) 
   });
   for (const auto& one : options_.vital)
     self_->monitor(caf::actor_cast<caf::actor_addr>(one));
-  return {[this](stop_atom, caf::timespan grace, caf::timespan bound) { stop(grace, bound); }};
+  return {
+    [this](stop_atom, caf::timespan grace, caf::timespan bound) { stop(grace, bound); },
+    [this](leave_atom, caf::timespan bound) { leave(bound); },
+  };
 }
 
 ending_actor::behavior_type ending(ending_state::pointer self, ending_options options) {

@@ -16,13 +16,16 @@ namespace crosvisor {
 using ending_actor = caf::typed_actor<
   // STOP: the first one drains the service, with so much grace for guests and this bound for all;
   // a second one ends it at once.
-  caf::reacts_to<stop_atom, caf::timespan, caf::timespan>>;
+  caf::reacts_to<stop_atom, caf::timespan, caf::timespan>,
+  // LEAVE the VMs to their keepers, within this bound; after a stop, in vain.
+  caf::reacts_to<leave_atom, caf::timespan>>;
 
 /// Why a daemon ends.
 enum class daemon_end : std::uint8_t {
   drained, ///< It was stopped, and nothing is left.
   expired, ///< It was stopped, and the bound was not enough, or a drain failed.
   hurried, ///< It was stopped twice.
+  left,    ///< It has left its VMs to their keepers.
   broken,  ///< Its service or its door is gone.
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/daemon/running_daemon.hpp"
 
+#include "crosvisor/actors/vm_record.hpp"
+#include "crosvisor/io/file_event_journal.hpp"
 #include "crosvisor/io/log/kept_log_reader.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/service_signals.hpp"
@@ -8,11 +10,13 @@
 #include "crosvisor/io/systemd/notify.hpp"
 #include "crosvisor/io/tickets/background_closer.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
+#include "crosvisor/service/daemon/autostart.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <caf/send.hpp>
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -22,16 +26,37 @@ namespace crosvisor {
 
 namespace {
 
+/// No VM's end is waited for.
+constexpr caf::timespan leave_bound = std::chrono::seconds{20};
+
 /// Root's daemon never runs a VM as root, but where its configuration says so.
 io::confinement_options confinement_of(const daemon_config& config) {
   io::confinement_options confined;
   if (::geteuid() == 0 && config.first_vmm_uid != 0)
     confined.users = io::vmm_user_range{config.first_vmm_uid, config.cids.last};
-  if (auto cgroup = io::find_delegated_cgroup())
+  auto named = config.vmm_cgroup;
+  if (named.empty())
+    named = process_environment()("CROSVISOR_VMM_CGROUP").value_or("");
+  if (!named.empty()) {
+    // A service manager may have removed one in which nothing runs.
+    ::mkdir(named.c_str(), 0755);
+    confined.cgroup = std::move(named);
+  } else if (auto cgroup = io::find_delegated_cgroup()) {
     confined.cgroup = std::move(*cgroup);
-  else
+  } else {
     log::info("daemon makes no cgroups: {}", cgroup.why().what);
+  }
   return confined;
+}
+
+/// What was told of the VMs that keepers have.
+std::map<vm_cid, vm_history> histories_of(const std::vector<io::kept_vm>& vms,
+                                          const io::told_events& told) {
+  std::map<vm_cid, vm_history> histories;
+  for (const auto& vm : vms)
+    if (auto known = told.find(vm.cid, actors::read_record(vm).created_ms))
+      histories.emplace(vm.cid, std::move(known->history));
+  return histories;
 }
 
 embedded_service_options service_options_of(const daemon_config& config,
@@ -43,6 +68,8 @@ embedded_service_options service_options_of(const daemon_config& config,
   options.vsock_device = config.vsock_device;
   options.disk_plugin = config.disk_plugin;
   options.os_folder = config.os_folder;
+  options.keepers = true;
+  options.keeper = config.keeper;
   options.service.cids = config.cids;
   options.service.image_workers = config.image_workers;
   // The door asks who may connect to them.
@@ -93,11 +120,13 @@ running_daemon::~running_daemon() {
 io::result<void> running_daemon::start() {
   using step = io::result<void> (running_daemon::*)();
   for (auto next : {step{&running_daemon::open_sockets}, step{&running_daemon::hear_signals},
-                    step{&running_daemon::start_service}, step{&running_daemon::open_door},
+                    step{&running_daemon::open_journal}, step{&running_daemon::start_service},
+                    step{&running_daemon::adopt}, step{&running_daemon::open_door},
                     step{&running_daemon::listen}})
     if (auto done = (this->*next)(); !done)
       return done;
   spawn_watchers();
+  spawn_autostart(service_->system(), std::exchange(autostarted_, {}), door_timeouts{}.start);
   log::info("daemon serves socket \"{}\"", sockets_->path);
   io::notify("READY=1");
   return {};
@@ -131,12 +160,40 @@ io::result<void> running_daemon::hear_signals() {
   return {};
 }
 
+/// It is held by one daemon, before which no other may touch the VMs.
+io::result<void> running_daemon::open_journal() {
+  if (auto made = make_folders(places_.where.state); !made)
+    return made;
+  auto opened = io::open_file_event_journal(places_.where.state);
+  if (!opened)
+    return opened.why();
+  journal_ = std::move(*opened);
+  return {};
+}
+
 io::result<void> running_daemon::start_service() {
-  auto started = embedded_service::start(service_options_of(config_, places_));
+  auto options = service_options_of(config_, places_);
+  options.histories = [this](const std::vector<io::kept_vm>& vms) {
+    return histories_of(vms, journal_->load());
+  };
+  auto started = embedded_service::start(options);
   if (!started)
     return started.why();
   service_ = std::move(*started);
   peers_ = transport::peers::make(service_->system(), this_process());
+  return {};
+}
+
+io::result<void> running_daemon::adopt() {
+  auto adopted = service_->adopted();
+  if (!adopted)
+    return adopted.why();
+  adopted_ = std::move(*adopted);
+  if (!adopted_.empty())
+    log::info("daemon has taken {} VMs back from their keepers", adopted_.size());
+  autostarted_ =
+    create_autostart_vms(service_->system(), service_->handle(), config_.autostart, adopted_);
+  adopted_.insert(adopted_.end(), autostarted_.begin(), autostarted_.end());
   return {};
 }
 
@@ -152,6 +209,9 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.reference_grace = config_.reference_grace;
   options.longest_stop = longest_stop(service_->options().timeouts, config_.stop_grace);
   options.vms_per_principal = config_.vms_per_principal;
+  options.journal = journal_;
+  options.adopted = adopted_;
+  options.leaving = leaving_;
   options.close = [closer = std::make_shared<io::background_closer>()](const caller& whose,
                                                                        io::descriptor_set files) {
     closer->close(whose.uid, files.release());
@@ -162,6 +222,7 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
 io::result<void> running_daemon::open_door() {
   auto tickets = io::ticket_store::make({});
   door_ = spawn_door(service_->system(), options_of_door(tickets));
+  adopted_.clear();
   io::descriptor_door_options options;
   options.tickets = tickets;
   options.admits = [grants = grants_](const caller& who) { return grants->get()->knows(who); };
@@ -217,6 +278,8 @@ void running_daemon::wait_for_signal() {
     while (auto signal = io::read_signal(signals_.native_handle())) {
       if (*signal == SIGHUP)
         reload();
+      else if (*signal == SIGUSR2)
+        leave();
       else
         stop();
     }
@@ -240,6 +303,17 @@ void running_daemon::stop() {
   }
   caf::anon_send(ending_, stop_atom::value, caf::timespan{config_.stop_grace},
                  caf::timespan{config_.shutdown_bound});
+}
+
+void running_daemon::leave() {
+  if (std::exchange(stopping_, true))
+    return;
+  log::info("daemon ends and leaves its VMs to their keepers");
+  io::notify("STOPPING=1");
+  close_entrance();
+  // First, so that nobody who goes now takes a VM with them.
+  leaving_->store(true);
+  caf::anon_send(ending_, leave_atom::value, leave_bound);
 }
 
 void running_daemon::reload() {
@@ -279,6 +353,8 @@ io::result<void> running_daemon::apply(daemon_config next) {
 void running_daemon::end(daemon_end how, const std::string& why) {
   if (how == daemon_end::broken)
     log::error("daemon lost what it can't be without: {}", why);
+  else if (how == daemon_end::left)
+    log::info("daemon has left its VMs");
   else if (how != daemon_end::drained)
     log::warn("daemon kills the VMs that are left: {}", why);
   end_ = how;

@@ -19,9 +19,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace crosvisor {
 
@@ -33,11 +35,13 @@ public:
   running_daemon(daemon_config config, daemon_places places, bool user);
   running_daemon(const running_daemon&) = delete;
   running_daemon& operator=(const running_daemon&) = delete;
-  /// Kills the VMs that are left, ends every thread, and removes the sockets.
+  /// Kills the VMs that are left and were not left to their keepers, ends every thread, and removes
+  /// the sockets.
   ~running_daemon();
 
-  /// Makes the directories and sockets, probes the host, and serves; blocks for as long as that
-  /// takes. Once, with the signals of io/service_signals.hpp blocked and before there are threads.
+  /// Makes the directories and sockets, probes the host, takes back what VMs there are, and serves;
+  /// blocks for as long as that takes. Once, with the signals of io/service_signals.hpp blocked and
+  /// before there are threads.
   io::result<void> start();
 
   /// Blocks until the daemon has to end.
@@ -45,7 +49,9 @@ public:
 
 private:
   io::result<void> open_sockets();
+  io::result<void> open_journal();
   io::result<void> start_service();
+  io::result<void> adopt();
   io::result<void> open_door();
   io::result<void> listen();
   io::result<void> hear_signals();
@@ -55,6 +61,7 @@ private:
   void wait_for_signal();
   void close_entrance();
   void stop();
+  void leave();
   void reload();
   io::result<void> apply(daemon_config next);
   void end(daemon_end how, const std::string& why);
@@ -70,7 +77,11 @@ private:
   std::optional<daemon_sockets> sockets_; ///< From open_sockets() on.
   std::shared_ptr<shared_grants> grants_;
   std::shared_ptr<tls_identity_holder> identity_ = std::make_shared<tls_identity_holder>();
+  std::shared_ptr<io::event_journal> journal_;
+  std::shared_ptr<std::atomic<bool>> leaving_ = std::make_shared<std::atomic<bool>>(false);
   std::unique_ptr<embedded_service> service_;
+  std::vector<adopted_vm> adopted_;     ///< Until there is a door.
+  std::vector<adopted_vm> autostarted_; ///< Until they are started.
   std::shared_ptr<transport::peers> peers_;
   door_actor door_;
   std::unique_ptr<io::descriptor_door> descriptor_door_;

@@ -58,6 +58,9 @@ void doorkeeper_state::begin(door_options options) {
       self_->quit(std::move(end.reason));
   });
   self_->monitor(options_.service);
+  if (options_.journal)
+    told_ = options_.journal->load();
+  adopt(std::move(options_.adopted));
 }
 
 doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options options) {
@@ -142,8 +145,12 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
     [this](caf::unsubscribe_atom, vm_cid cid) {
       let(door_request::unsubscribe, [&](const permit& by) { unsubscribe(by, cid); });
     },
-    [this](watch_atom, bool with_history) {
-      return let(door_request::watch, [&](const permit& by) { return watch(by, with_history); });
+    [this](caf::subscribe_atom, vm_cid cid, std::uint64_t after) {
+      auto by = gate_->enter_told(self_->current_sender(), cid);
+      return by ? subscribe_after(*by, after) : caf::result<caf::ok_atom>{by.error()};
+    },
+    [this](watch_atom, std::uint64_t after) {
+      return let(door_request::watch, [&](const permit& by) { return watch(by, after); });
     },
     [this](caf::unsubscribe_atom) {
       let(door_request::unwatch, [&](const permit& by) { unwatch(by); });
@@ -166,6 +173,12 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
     [this](pass_atom, const ticket& word) {
       return let(door_request::take_passed,
                  [&](const permit& by) { return take_passed(by, word); });
+    },
+    [this](drain_atom, caf::timespan grace) {
+      return let(door_request::drain, [&](const permit&) { return drain(grace); });
+    },
+    [this](resume_atom) {
+      return let(door_request::end_drain, [&](const permit&) { return end_drain(); });
     },
     [this](create_atom, partition_spec& spec, const ticket_list& tickets) {
       return let_with(tickets, door_request::make_partition, [&](const permit& by, vm_files files) {

@@ -15,7 +15,6 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -71,7 +70,8 @@ private:
   caf::result<log_piece> read_log(const log_permit& by, log_query query);
   caf::result<vm_info> subscribe(const vm_permit& by);
   void unsubscribe(const permit& by, vm_cid cid);
-  caf::result<caf::ok_atom> watch(const permit& by, bool with_history);
+  caf::result<caf::ok_atom> subscribe_after(const log_permit& by, std::uint64_t after);
+  caf::result<std::uint64_t> watch(const permit& by, std::uint64_t after);
   void unwatch(const permit& by);
   caf::result<vm_info> attach(const vm_permit& by);
   void detach(const permit& by, vm_cid cid);
@@ -79,6 +79,8 @@ private:
   caf::result<vm_info> drop(const vm_permit& by);
   caf::result<ticket> pass(const vm_permit& by);
   caf::result<vm_info> take_passed(const permit& by, const ticket& word);
+  caf::result<caf::ok_atom> drain(caf::timespan grace);
+  caf::result<caf::ok_atom> end_drain();
   template <class T, class Spec>
   caf::result<T> make_image(const permit& by, Spec spec, vm_files files);
 
@@ -90,19 +92,40 @@ private:
   void log_read_failed(std::uint64_t number, int code, std::string what);
   void down(const caf::down_msg& gone);
 
+  // -- what an earlier door had -------------------------------------------------
+
+  void adopt(std::vector<adopted_vm> all);
+  void adopt(const adopted_vm& kept);
+  void adopt_references(vm_entry& vm, const io::vm_notes& notes);
+  /// Tells of VMs that the journal has as living and nobody has adopted.
+  void bury_missing();
+  void remember_forgotten();
+
   // -- the steps of those -----------------------------------------------------
 
+  /// Whether the service leaves its VMs, which then outlive their supervisors.
+  bool is_leaving() const { return options_.leaving && *options_.leaving; }
   /// Whether what is being handled comes from this actor itself.
   bool is_own_message() const;
   void admit(const permit& by, const vm_actor& vm, const vm_info& info, quota::token counted);
   caf::error hide_name_of_others(caf::error why, const permit& by, const vm_name& wanted);
-  void publish(vm_entry& vm, const vm_event& event);
+  /// Unless it is one, or the VM is dead; nothing, or why not.
+  caf::error add_subscriber(vm_entry& vm, const permit& by);
+  caf::error too_many_subscriptions(const caller& who) const;
+  void publish(vm_entry& vm, vm_event event);
+  /// Gives an event its number and keeps it.
+  void keep(vm_event& event, const vm_identity& of);
   void bury(vm_entry& vm);
   void forget(vm_entry& vm);
   void remove_reader(vm_entry& vm, const caf::actor_addr& who);
   /// A holder is gone; a lost one for good only after a while.
   void leave(vm_entry& vm, const caf::actor_addr& who, bool lost);
   void stop_if_unwanted(vm_entry& vm);
+  void keep_lost_reference(vm_cid cid, std::uint64_t number);
+  /// Notes who uses and holds a VM, where that has changed.
+  void note(vm_entry& vm);
+  void stop_for_drain(const vm_entry& vm);
+  void answer_drained();
   void stop_monitoring(const std::vector<caf::actor_addr>& all);
 
   /// The descriptors of the tickets, all or none; those of a failure are closed.
@@ -166,10 +189,13 @@ private:
   std::unique_ptr<const gate> gate_;
   actors::monitor_set monitors_;
   audience watchers_;
-  std::deque<vm_event> history_;
+  io::told_events told_;
   passed_words words_;
   std::map<std::uint64_t, log_read> log_reads_;
   std::uint64_t last_number_ = 0; ///< Of lost references and log reads.
+  bool draining_ = false;
+  caf::timespan drain_grace_{};
+  std::vector<caf::typed_response_promise<caf::ok_atom>> drained_;
   quota vm_quota_{0};
   quota subscription_quota_{0};
   quota request_quota_{max_pending_requests};

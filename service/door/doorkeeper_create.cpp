@@ -72,6 +72,9 @@ caf::expected<vm_files> doorkeeper_state::redeem(const ticket_list& list) {
 // -- VMs ----------------------------------------------------------------------
 
 caf::result<vm_info> doorkeeper_state::create(const permit& by, vm_config config, vm_files files) {
+  if (draining_)
+    return caf::make_error(vm_errc::shutting_down,
+                           "the service is being drained, and creates no VM meanwhile");
   if (auto missing = find_missing_file(config, files->size()))
     return caf::make_error(vm_errc::invalid_config, std::move(*missing));
   auto counted = vm_quota_.take(by.who());
@@ -97,13 +100,17 @@ void doorkeeper_state::admit(const permit& by, const vm_actor& vm, const vm_info
   // With a small range of CIDs one may be back before its last VM's end was heard here.
   if (auto* old = vms_.find(info.cid))
     forget(*old);
-  auto& entry = vms_.add({{info.cid, info.name, {by.who()}}, vm, std::move(counted)});
+  auto& entry =
+    vms_.add({{info.cid, info.name, {by.who()}, info.created_ms}, vm, std::move(counted)});
   self_->monitor(vm);
   // Nobody else has the handle yet: nothing has happened that this could miss.
   self_->request(vm, options_.timeouts.state, caf::subscribe_atom::value)
     .then([](const vm_info&) {}, [](const caf::error&) {});
   monitors_.add(by.address());
   entry.references.attach(by.address(), by.who());
+  note(entry);
+  if (draining_)
+    stop_for_drain(entry);
 }
 
 /// The registry's sentence has the CID of whoever has the name.

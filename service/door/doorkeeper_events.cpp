@@ -4,23 +4,11 @@
 
 #include "crosvisor/io/logging.hpp"
 
-#include <algorithm>
+#include <limits>
 
 namespace crosvisor::door {
 
 namespace {
-
-bool is_of_the_state(vm_event_kind kind) {
-  switch (kind) {
-    case vm_event_kind::created:
-    case vm_event_kind::starting:
-    case vm_event_kind::started:
-    case vm_event_kind::ready:
-    case vm_event_kind::finished:
-    case vm_event_kind::dead: return true;
-    default: return false;
-  }
-}
 
 /// What a VM whose supervisor is lost can't say itself.
 vm_event last_words_for(const vm_entry& vm) {
@@ -36,22 +24,44 @@ vm_event last_words_for(const vm_entry& vm) {
   return event;
 }
 
+/// Whether a kept event is of the very VM, and not of one that had its CID before.
+bool is_of(const io::kept_event& kept, const vm_identity& vm) {
+  return kept.event.cid == vm.cid && kept.created_ms == vm.created_ms;
+}
+
 } // namespace
+
+caf::error doorkeeper_state::add_subscriber(vm_entry& vm, const permit& by) {
+  if (vm.is_dead() || vm.subscribers.has(by.address()))
+    return {};
+  auto counted = subscription_quota_.take(by.who());
+  if (!counted)
+    return too_many_subscriptions(by.who());
+  monitors_.add(by.address());
+  vm.subscribers.add(by.sender(), by.who(), std::move(counted));
+  return {};
+}
 
 caf::result<vm_info> doorkeeper_state::subscribe(const vm_permit& by) {
   auto& vm = by.vm();
-  auto to = caf::actor_cast<subscriber_actor>(by.sender());
-  if (!vm.is_dead() && !vm.subscribers.has(by.address())) {
-    auto counted = subscription_quota_.take(by.who());
-    if (!counted)
-      return too_many(by.who(), subscription_quota_.limit(),
-                      "subscriptions, as many as limits.subscriptions_per_user allows,");
-    monitors_.add(by.address());
-    vm.subscribers.add(by.sender(), by.who(), std::move(counted));
-  }
+  if (auto full = add_subscriber(vm, by))
+    return full;
   if (vm.last_state.seq > 0)
-    self_->send(to, vm.last_state);
+    self_->send(caf::actor_cast<subscriber_actor>(by.sender()), vm.last_state);
   return get_state(by);
+}
+
+caf::result<caf::ok_atom> doorkeeper_state::subscribe_after(const log_permit& by,
+                                                            std::uint64_t after) {
+  const auto& id = *by.vm(); // enter_told() names one.
+  auto* vm = vms_.find(id.cid);
+  if (vm && vm->id.serial == id.serial)
+    if (auto full = add_subscriber(*vm, by))
+      return full;
+  for (const auto& kept : told_.events)
+    if (is_of(kept, id) && kept.event.number > after)
+      self_->send(caf::actor_cast<subscriber_actor>(by.sender()), kept.event);
+  return caf::ok_atom::value;
 }
 
 void doorkeeper_state::unsubscribe(const permit& by, vm_cid cid) {
@@ -60,19 +70,21 @@ void doorkeeper_state::unsubscribe(const permit& by, vm_cid cid) {
     monitors_.remove(by.address());
 }
 
-caf::result<caf::ok_atom> doorkeeper_state::watch(const permit& by, bool with_history) {
+caf::result<std::uint64_t> doorkeeper_state::watch(const permit& by, std::uint64_t after) {
   if (watchers_.has(by.address()))
-    return caf::ok_atom::value;
+    return told_.last_number;
   auto counted = subscription_quota_.take(by.who());
   if (!counted)
-    return too_many(by.who(), subscription_quota_.limit(),
-                    "subscriptions, as many as limits.subscriptions_per_user allows,");
+    return too_many_subscriptions(by.who());
   monitors_.add(by.address());
   watchers_.add(by.sender(), by.who(), std::move(counted));
-  if (with_history)
-    for (const auto& event : history_)
+  // Whoever has a number that was never reached has it from a journal that is lost.
+  if (after > told_.last_number && after != std::numeric_limits<std::uint64_t>::max())
+    after = 0;
+  for (const auto& [event, created, owner] : told_.events)
+    if (event.number > after)
       self_->send(caf::actor_cast<subscriber_actor>(by.sender()), event);
-  return caf::ok_atom::value;
+  return told_.last_number;
 }
 
 void doorkeeper_state::unwatch(const permit& by) {
@@ -82,17 +94,25 @@ void doorkeeper_state::unwatch(const permit& by) {
 
 void doorkeeper_state::hear(const vm_event& event) {
   auto* vm = vms_.find(event.cid);
-  if (vm && self_->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(vm->handle))
+  // A supervisor repeats its last state to whoever subscribes, which an earlier door may have told.
+  if (vm && self_->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(vm->handle)
+      && event.seq > vm->last_seq)
     publish(*vm, event);
 }
 
-void doorkeeper_state::publish(vm_entry& vm, const vm_event& event) {
+void doorkeeper_state::keep(vm_event& event, const vm_identity& of) {
+  event.number = told_.last_number + 1;
+  io::kept_event kept{event, of.created_ms, of.users.front()};
+  if (options_.journal)
+    options_.journal->append(kept);
+  told_.take(std::move(kept), options_.kept_events);
+}
+
+void doorkeeper_state::publish(vm_entry& vm, vm_event event) {
+  keep(event, vm.id); // Before anybody hears of it.
   vm.last_seq = event.seq;
-  if (is_of_the_state(event.kind))
+  if (is_state_event(event.kind))
     vm.last_state = event;
-  history_.push_back(event);
-  if (history_.size() > options_.kept_events)
-    history_.pop_front();
   auto tell = [&](const subscriber_actor& to) { self_->send(to, event); };
   stop_monitoring(watchers_.each(
     [&](const caller& who) { return gate_->still(door_request::watch, who); }, tell));
@@ -105,16 +125,18 @@ void doorkeeper_state::publish(vm_entry& vm, const vm_event& event) {
 void doorkeeper_state::bury(vm_entry& vm) {
   stop_monitoring(vm.references.clear());
   stop_monitoring(vm.subscribers.clear());
+  answer_drained();
 }
 
 void doorkeeper_state::forget(vm_entry& vm) {
   auto cid = vm.id.cid;
-  if (!vm.is_dead())
+  if (!vm.is_dead() && !is_leaving())
     publish(vm, last_words_for(vm));
   for (const auto& [who, reader] : vm.readers)
     monitors_.remove(who);
   words_.forget(cid);
   vms_.forget(cid);
+  answer_drained();
 }
 
 void doorkeeper_state::stop_monitoring(const std::vector<caf::actor_addr>& all) {

@@ -3,6 +3,7 @@
 #include "crosvisor/service/door/doorkeeper.hpp"
 
 #include "crosvisor/io/logging.hpp"
+#include "crosvisor/service/door/door_notes.hpp"
 
 #include <caf/send.hpp>
 
@@ -31,6 +32,7 @@ caf::result<vm_info> doorkeeper_state::attach(const vm_permit& by) {
                       "references to VM " + std::to_string(vm.id.cid));
     monitors_.add(by.address());
     vm.references.attach(by.address(), by.who());
+    note(vm);
   }
   return get_state(by);
 }
@@ -47,28 +49,49 @@ caf::result<vm_info> doorkeeper_state::hold(const vm_permit& by) {
   if (by.vm().is_dead())
     return dead("hold", by.vm().id.cid);
   by.vm().references.hold();
+  note(by.vm());
   return get_state(by);
 }
 
 caf::result<vm_info> doorkeeper_state::drop(const vm_permit& by) {
   by.vm().references.drop();
+  note(by.vm());
   stop_if_unwanted(by.vm());
   return get_state(by);
 }
 
 void doorkeeper_state::leave(vm_entry& vm, const caf::actor_addr& who, bool lost) {
+  if (is_leaving())
+    return;
   if (!lost || options_.reference_grace <= caf::timespan::zero()) {
-    if (vm.references.detach(who))
+    if (vm.references.detach(who)) {
+      note(vm);
       stop_if_unwanted(vm);
+    }
     return;
   }
   auto number = ++last_number_;
-  if (!vm.references.lose(who, number))
-    return;
+  if (vm.references.lose(who, number))
+    keep_lost_reference(vm.id.cid, number);
+}
+
+void doorkeeper_state::keep_lost_reference(vm_cid cid, std::uint64_t number) {
   log::info(
-    "vm {} keeps the reference of a lost connection for {} ms", vm.id.cid,
+    "vm {} keeps the reference of a lost connection for {} ms", cid,
     std::chrono::duration_cast<std::chrono::milliseconds>(options_.reference_grace).count());
-  self_->delayed_send(self_, options_.reference_grace, expired_atom::value, vm.id.cid, number);
+  self_->delayed_send(self_, options_.reference_grace, expired_atom::value, cid, number);
+}
+
+void doorkeeper_state::note(vm_entry& vm) {
+  auto put = [&](const char* key, std::string value, std::string& noted) {
+    if (value == noted)
+      return;
+    noted = value;
+    self_->send(vm.handle, note_atom::value, std::string{key}, std::move(value));
+  };
+  put(references_note, encode({vm.references.is_held(), vm.references.principals()}),
+      vm.noted_references);
+  put(users_note, encode(vm.id.users), vm.noted_users);
 }
 
 void doorkeeper_state::lost_expired(vm_cid cid, std::uint64_t number) {
@@ -76,11 +99,12 @@ void doorkeeper_state::lost_expired(vm_cid cid, std::uint64_t number) {
   if (!vm)
     return;
   vm->references.expire(number);
+  note(*vm);
   stop_if_unwanted(*vm);
 }
 
 void doorkeeper_state::stop_if_unwanted(vm_entry& vm) {
-  if (vm.unwanted || vm.is_dead() || !vm.references.empty())
+  if (vm.unwanted || vm.is_dead() || !vm.references.empty() || is_leaving())
     return;
   vm.unwanted = true;
   log::info("vm {} has no reference left and is being stopped", vm.id.cid);
@@ -111,6 +135,7 @@ caf::result<vm_info> doorkeeper_state::take_passed(const permit& by, const ticke
                                               + std::to_string(users.size())
                                               + " users already; more are refused");
     users.push_back(by.who());
+    note(*vm);
     log::info("vm {} is passed to {}", vm->id.cid, shown(by.who()));
   }
   return ask<vm_info>(by, vm->handle, no_such_vm(vm->id.cid), options_.timeouts.state,

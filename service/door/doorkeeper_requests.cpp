@@ -85,6 +85,11 @@ void doorkeeper_state::hand_out(caf::typed_response_promise<ticket> answer, cons
   answer.deliver(caf::make_error(code, kept.why().what));
 }
 
+caf::error doorkeeper_state::too_many_subscriptions(const caller& who) const {
+  return too_many(who, subscription_quota_.limit(),
+                  "subscriptions, as many as limits.subscriptions_per_user allows,");
+}
+
 // -- output as messages -------------------------------------------------------
 
 caf::result<caf::ok_atom> doorkeeper_state::subscribe_output(const vm_permit& by) {
@@ -94,8 +99,7 @@ caf::result<caf::ok_atom> doorkeeper_state::subscribe_output(const vm_permit& by
     return caf::ok_atom::value;
   auto counted = subscription_quota_.take(by.who());
   if (!counted)
-    return too_many(by.who(), subscription_quota_.limit(),
-                    "subscriptions, as many as limits.subscriptions_per_user allows,");
+    return too_many_subscriptions(by.who());
   auto relay = self_->spawn(
     output_relay, output_relay_options{vm.handle, caf::actor_cast<output_reader_actor>(by.sender()),
                                        doorkeeper_actor{self_}, options_.timeouts.state});

@@ -19,6 +19,11 @@ caf::error lacks(const caller& who, permission what) {
   return denied(shown(who) + " lacks \"" + to_string(what) + '"');
 }
 
+caf::error is_not_root(const caller& who, door_request request) {
+  return denied(to_string(request) + " is about everybody's VMs, and root's alone; this is "
+                + shown(who));
+}
+
 /// One caller against one rule.
 struct judgement {
   const door_rule& rule;
@@ -78,6 +83,8 @@ caf::expected<permit> gate::enter(door_request request, const caf::strong_actor_
   auto grants = grants_->get();
   if (auto missing = judgement{rule, *grants, *who}.missing())
     return lacks(*who, *missing);
+  if (rule.of_root && !may_do_all(*who))
+    return is_not_root(*who, request);
   return permit{std::move(*who), sender};
 }
 
@@ -130,6 +137,20 @@ caf::expected<log_permit> gate::enter_logs(const caf::strong_actor_ptr& sender,
     if (judge.may_use(known))
       return log_permit{permit{std::move(*who), sender}, std::move(known)};
   return no_such_log(vm);
+}
+
+caf::expected<log_permit> gate::enter_told(const caf::strong_actor_ptr& sender, vm_cid cid) const {
+  auto who = caller_of(sender);
+  if (!who)
+    return who.error();
+  auto grants = grants_->get();
+  judgement judge{rule_of(door_request::subscribe_after), *grants, *who};
+  if (auto missing = judge.missing())
+    return lacks(*who, *missing);
+  for (auto& known : vms_.find_all(std::to_string(cid)))
+    if (known.cid == cid && judge.may_use(known))
+      return log_permit{permit{std::move(*who), sender}, std::move(known)};
+  return no_such_vm(cid);
 }
 
 bool gate::still(door_request request, const caller& who) const {

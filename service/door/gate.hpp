@@ -49,7 +49,7 @@ private:
   vm_entry* vm_;
 };
 
-/// The same with the VM, which may be forgotten, whose log is to be read.
+/// The same with the VM, which may be forgotten, of which something kept is wanted.
 class log_permit : public permit {
 public:
   /// Nothing: whichever there is, since every log may be read.
@@ -86,6 +86,9 @@ public:
   /// @param vm a CID or a name.
   caf::expected<log_permit> enter_logs(const caf::strong_actor_ptr& sender,
                                        const std::string& vm) const;
+
+  /// For subscribe_after: the newest VM with that CID that they may know, which may be forgotten.
+  caf::expected<log_permit> enter_told(const caf::strong_actor_ptr& sender, vm_cid cid) const;
 
   /// Whether who was let in before would be let in again.
   bool still(door_request request, const caller& who) const;

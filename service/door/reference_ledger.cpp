@@ -23,9 +23,27 @@ bool reference_ledger::lose(const caf::actor_addr& holder, std::uint64_t number)
   auto node = holders_.extract(holder);
   if (!node)
     return false;
-  take_over(node.mapped());
-  lost_.push_back({std::move(node.mapped()), number});
+  add_lost(node.mapped(), number);
   return true;
+}
+
+void reference_ledger::add_lost(const caller& who, std::uint64_t number) {
+  take_over(who);
+  lost_.push_back({who, number});
+}
+
+std::vector<caller> reference_ledger::principals() const {
+  std::vector<caller> all;
+  auto add = [&](const caller& who) {
+    if (std::none_of(all.begin(), all.end(),
+                     [&](const caller& known) { return same_principal(known, who); }))
+      all.push_back(who);
+  };
+  for (const auto& [holder, who] : holders_)
+    add(who);
+  for (const auto& lost : lost_)
+    add(lost.who);
+  return all;
 }
 
 void reference_ledger::expire(std::uint64_t number) {

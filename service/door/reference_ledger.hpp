@@ -30,6 +30,9 @@ public:
   /// @returns whether there was one.
   bool lose(const caf::actor_addr& holder, std::uint64_t number);
 
+  /// Gives a principal a reference that is lost already, of a holder that an earlier ledger had.
+  void add_lost(const caller& who, std::uint64_t number);
+
   /// The time of a lost one is over.
   void expire(std::uint64_t number);
 
@@ -39,6 +42,10 @@ public:
   /// Drops all.
   /// @returns who held them.
   std::vector<caf::actor_addr> clear();
+
+  /// Whose references there are, each principal once; that which is nobody's is not among them.
+  std::vector<caller> principals() const;
+  bool is_held() const noexcept { return held_; }
 
   bool has(const caf::actor_addr& holder) const { return holders_.contains(holder); }
   /// How many actors of a principal's hold one.

@@ -51,10 +51,17 @@ std::vector<vm_identity> vm_table::find_all(const std::string& cid_or_name) cons
 }
 
 void vm_table::forget(vm_cid cid) {
-  auto node = vms_.extract(cid);
-  if (!node)
-    return;
-  remembered_.push_back(std::move(node.mapped().id));
+  if (auto node = vms_.extract(cid))
+    remember_as_it_is(std::move(node.mapped().id));
+}
+
+void vm_table::remember(vm_identity id) {
+  id.serial = ++last_serial_;
+  remember_as_it_is(std::move(id));
+}
+
+void vm_table::remember_as_it_is(vm_identity id) {
+  remembered_.push_back(std::move(id));
   if (remembered_.size() > max_remembered_vms)
     remembered_.pop_front();
 }

@@ -23,6 +23,8 @@ struct vm_identity {
   vm_name name;
   /// Who may use it: its owner, then whom it was passed to.
   std::vector<caller> users;
+  /// When it was created: with its CID, which VM it is; also for a door after this one.
+  std::int64_t created_ms = 0;
   /// Counts the VMs of a door: a CID and a name come again, this does not.
   std::uint64_t serial = 0;
 
@@ -46,6 +48,9 @@ struct vm_entry {
   /// What late subscribers are told first; `seq` 0: nothing happened yet.
   vm_event last_state = {};
   std::uint64_t last_seq = 0;
+  /// What was noted of it last for who adopts it.
+  std::string noted_references = {};
+  std::string noted_users = {};
   audience subscribers = {};
   std::map<caf::actor_addr, reader> readers = {};
 
@@ -72,9 +77,14 @@ public:
   /// Removes a VM, and remembers whose it was.
   void forget(vm_cid cid);
 
+  /// Remembers one that this table never had.
+  void remember(vm_identity id);
+
   std::map<vm_cid, vm_entry>& all() noexcept { return vms_; }
 
 private:
+  void remember_as_it_is(vm_identity id);
+
   std::map<vm_cid, vm_entry> vms_;
   std::deque<vm_identity> remembered_;
   std::uint64_t last_serial_ = 0;

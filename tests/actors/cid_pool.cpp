@@ -60,6 +60,47 @@ CAF_TEST(released cids are reused last and in the order of their release) {
   CAF_CHECK(!pool.allocate());
 }
 
+CAF_TEST(a reserved cid is passed over and free after its release) {
+  cid_pool pool{{10, 12}, no_cid};
+  CAF_CHECK(pool.reserve(11));
+  CAF_CHECK(!pool.reserve(11));
+  CAF_CHECK_EQUAL(pool.available(), 2u);
+  CAF_CHECK_EQUAL(next(pool), 10u);
+  CAF_CHECK_EQUAL(next(pool), 12u);
+  CAF_CHECK(!pool.allocate());
+  pool.release(11);
+  CAF_CHECK_EQUAL(next(pool), 11u);
+}
+
+CAF_TEST(a reserved cid that is released early waits for its turn) {
+  cid_pool pool{{10, 12}, no_cid};
+  CAF_CHECK(pool.reserve(10));
+  pool.release(10);
+  CAF_CHECK_EQUAL(pool.available(), 3u);
+  CAF_CHECK_EQUAL(next(pool), 11u);
+  CAF_CHECK_EQUAL(next(pool), 12u);
+  CAF_CHECK_EQUAL(next(pool), 10u);
+  CAF_CHECK(!pool.allocate());
+}
+
+CAF_TEST(a released cid can be reserved and one in use can not ) {
+  cid_pool pool{{10, 11}, no_cid};
+  CAF_CHECK_EQUAL(next(pool), 10u);
+  CAF_CHECK(!pool.reserve(10));
+  pool.release(10);
+  CAF_CHECK(pool.reserve(10));
+  CAF_CHECK_EQUAL(next(pool), 11u);
+  CAF_CHECK(!pool.allocate());
+}
+
+CAF_TEST(cids outside the range are nothing to a pool) {
+  cid_pool pool{{10, 11}, 10};
+  CAF_CHECK(!pool.reserve(9));
+  CAF_CHECK(!pool.reserve(12));
+  pool.release(9);
+  CAF_CHECK_EQUAL(pool.available(), 2u);
+}
+
 CAF_TEST(a range of one is handed out again only after its release) {
   cid_pool pool{{5000, 5000}, 5000};
   CAF_CHECK_EQUAL(next(pool), 5000u);

@@ -39,20 +39,23 @@ CAF_TEST(a run needs its configuration alone) {
   auto plain = run({"demo.json"});
   CAF_CHECK_EQUAL(plain.subject, "demo.json");
   CAF_CHECK(!plain.name && !plain.memory_mib && !plain.cpus && !plain.vmm && !plain.accel);
+  CAF_CHECK(!plain.restart);
   CAF_CHECK(plain.console.empty() && plain.log.empty() && plain.events.empty());
   CAF_CHECK(!plain.timeout);
 }
 
 CAF_TEST(every option of a run is read) {
   auto full =
-    run({"--name", "b1", "--mem", "512", "--cpus=2", "--vmm", "qemu", "--accel", "tcg", "--console",
-         "-", "--log", "log.txt", "--events", "e.jsonl", "--timeout", "2.5", "demo.json"});
+    run({"--name",  "b1",       "--mem",     "512",       "--cpus=2",  "--vmm",    "qemu",
+         "--accel", "tcg",      "--restart", "always",    "--console", "-",        "--log",
+         "log.txt", "--events", "e.jsonl",   "--timeout", "2.5",       "demo.json"});
   CAF_CHECK_EQUAL(full.subject, "demo.json");
   CAF_CHECK_EQUAL(*full.name, "b1");
   CAF_CHECK_EQUAL(*full.memory_mib, 512u);
   CAF_CHECK_EQUAL(*full.cpus, 2u);
   CAF_CHECK(*full.vmm == vmm_kind::qemu);
   CAF_CHECK(*full.accel == accel_kind::tcg);
+  CAF_CHECK(*full.restart == restart_policy::always);
   CAF_CHECK_EQUAL(full.console, "-");
   CAF_CHECK_EQUAL(full.log, "log.txt");
   CAF_CHECK_EQUAL(full.events, "e.jsonl");

@@ -51,7 +51,10 @@ door_actor::behavior_type answering_door(door_actor::pointer self,
     [=](get_atom, const log_query& query) { return call(a->log, self, query); },
     [=](subscribe_atom, vm_cid cid) { return call(a->subscribe, self, cid); },
     [](unsubscribe_atom, vm_cid) {},
-    [=](watch_atom, bool history) { return call(a->watch, self, history); },
+    [=](subscribe_atom, vm_cid cid, std::uint64_t after) {
+      return call(a->subscribe_after, self, cid, after);
+    },
+    [=](watch_atom, std::uint64_t after) { return call(a->watch, self, after); },
     [](unsubscribe_atom) {},
     [=](attach_atom, vm_cid cid) { return call(a->attach, self, cid); },
     [](detach_atom, vm_cid) {},
@@ -59,6 +62,8 @@ door_actor::behavior_type answering_door(door_actor::pointer self,
     [=](drop_atom, vm_cid cid) { return call(a->drop, self, cid); },
     [=](pass_atom, vm_cid cid) { return call(a->pass, self, cid); },
     [=](pass_atom, const ticket& word) { return call(a->take, self, word); },
+    [=](drain_atom, caf::timespan grace) { return call(a->drain, self, grace); },
+    [=](resume_atom) { return call(a->end_drain, self); },
     [=](create_atom, const partition_spec& x, const ticket_list& y) {
       return call(a->partition, self, x, y);
     },

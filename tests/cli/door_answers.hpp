@@ -34,7 +34,10 @@ struct door_answers {
   reply<caf::ok_atom, vm_cid> subscribe_output;
   std::function<void(door, vm_cid, std::uint64_t)> credit;
   reply<log_piece, const log_query&> log;
-  reply<caf::ok_atom, bool> watch;
+  reply<caf::ok_atom, vm_cid, std::uint64_t> subscribe_after;
+  reply<std::uint64_t, std::uint64_t> watch;
+  reply<caf::ok_atom, caf::timespan> drain;
+  reply<caf::ok_atom> end_drain;
   reply<vm_info, const ticket&> take;
   reply<caf::ok_atom, const partition_spec&, const ticket_list&> partition;
   reply<idsig_info, const idsig_spec&, const ticket_list&> idsig;

@@ -6,6 +6,8 @@
 
 #include <caf/test/dsl.hpp>
 
+#include <limits>
+
 #undef CAF_SUITE
 #define CAF_SUITE cli.event_watch
 
@@ -17,6 +19,8 @@ namespace {
 
 using door = door_answers::door;
 using kind = vm_event_kind;
+
+constexpr auto newest = std::numeric_limits<std::uint64_t>::max();
 
 void tell(door self, const caf::strong_actor_ptr& whom, const vm_event& event) {
   self->send(caf::actor_cast<subscriber_actor>(whom), event);
@@ -30,6 +34,7 @@ struct fixture {
     event_watch_options options;
     options.cid = cid;
     options.history = history;
+    options.say = [this](const std::string& what) { said.push_back(what); };
     options.on_event = [&](const vm_event& event) {
       words += to_string(event.kind) + ':' + std::to_string(event.seq) + ' ';
       return ++count < most;
@@ -40,6 +45,7 @@ struct fixture {
   }
 
   fake_connection service;
+  std::vector<std::string> said;
 };
 
 } // namespace
@@ -56,11 +62,11 @@ CAF_TEST(one VM is watched until it is dead) {
 }
 
 CAF_TEST(with its history the VM alone is shown and nothing twice) {
-  service.answers->watch = [](door self, bool history) -> caf::result<caf::ok_atom> {
-    CAF_CHECK(history);
-    tell(self, self->current_sender(), sample_event(kind::created, 1));
-    tell(self, self->current_sender(), sample_event(kind::created, 1, 2049));
-    tell(self, self->current_sender(), sample_event(kind::started, 3));
+  service.answers->subscribe_after = [](door self, vm_cid cid,
+                                        std::uint64_t after) -> caf::result<caf::ok_atom> {
+    CAF_CHECK_EQUAL(after, 0u);
+    tell(self, self->current_sender(), sample_event(kind::created, 1, cid));
+    tell(self, self->current_sender(), sample_event(kind::started, 3, cid));
     return caf::ok_atom::value;
   };
   service.answers->subscribe = [](door self, vm_cid cid) -> caf::result<vm_info> {
@@ -72,63 +78,114 @@ CAF_TEST(with its history the VM alone is shown and nothing twice) {
 }
 
 CAF_TEST(all VMs are watched until nobody wants more) {
-  service.answers->watch = [](door self, bool history) -> caf::result<caf::ok_atom> {
-    CAF_CHECK(!history);
+  service.answers->watch = [](door self, std::uint64_t after) -> caf::result<std::uint64_t> {
+    CAF_CHECK_EQUAL(after, newest);
     tell(self, self->current_sender(), sample_event(kind::dead, 9));
-    tell(self, self->current_sender(), sample_event(kind::created, 1, 2049));
-    return caf::ok_atom::value;
+    tell(self, self->current_sender(), sample_event(kind::created, 10, 2049));
+    return std::uint64_t{8};
   };
-  CAF_CHECK_EQUAL(watched(no_cid, false, 2), "dead:9 created:1 done");
+  CAF_CHECK_EQUAL(watched(no_cid, false, 2), "dead:9 created:10 done");
 }
 
 CAF_TEST(a watch that is denied says so) {
-  service.answers->watch = [](door, bool) -> caf::result<caf::ok_atom> {
+  service.answers->watch = [](door, std::uint64_t) -> caf::result<std::uint64_t> {
     return caf::make_error(vm_errc::denied, "uid 1 lacks \"debug\"");
   };
   CAF_CHECK(watched(no_cid).starts_with("permission denied by crosvisord: uid 1 lacks"));
 }
 
-CAF_TEST(a daemon of this host that is lost ends the watch) {
-  service.answers->watch = [this](door, bool) -> caf::result<caf::ok_atom> {
-    service.lose();
-    return caf::ok_atom::value;
+CAF_TEST(a daemon that was restarted is connected to again and nothing is missed or repeated) {
+  service.refused_reconnects = 1;
+  std::vector<std::uint64_t> asked;
+  service.answers->watch = [&](door self, std::uint64_t after) -> caf::result<std::uint64_t> {
+    asked.push_back(after);
+    if (asked.size() == 1) {
+      tell(self, self->current_sender(), sample_event(kind::started, 3));
+      self->quit(caf::exit_reason::kill);
+      return std::uint64_t{2};
+    }
+    tell(self, self->current_sender(), sample_event(kind::ready, 4));
+    tell(self, self->current_sender(), sample_event(kind::created, 5, 2050));
+    return std::uint64_t{5};
   };
-  CAF_CHECK_EQUAL(watched(no_cid), "lost the connection to unix:/run/crosvisor/crosvisord.sock");
-  CAF_CHECK_EQUAL(service.reconnects, 0);
+  CAF_CHECK_EQUAL(watched(no_cid, false, 3), "started:3 ready:4 created:5 done");
+  CAF_CHECK_EQUAL(service.reconnects, 2);
+  CAF_CHECK(asked == (std::vector<std::uint64_t>{newest, 3}));
+  CAF_CHECK(said
+            == (std::vector<std::string>{
+              "lost the connection to unix:/run/crosvisor/crosvisord.sock; trying again",
+              "connected to unix:/run/crosvisor/crosvisord.sock again"}));
 }
 
-CAF_TEST(a service of another host is connected to again and repeats nothing) {
-  service.at = {endpoint_kind::tls, "", "far.example", 7443};
-  service.refused_reconnects = 1;
-  bool first = true;
-  service.answers->watch = [&](door self, bool history) -> caf::result<caf::ok_atom> {
-    CAF_CHECK_EQUAL(history, !first);
-    tell(self, self->current_sender(), sample_event(kind::started, 3));
-    if (std::exchange(first, false)) {
-      self->quit(caf::exit_reason::kill);
-      return caf::ok_atom::value;
-    }
-    tell(self, self->current_sender(), sample_event(kind::created, 1, 2040)); // Long ago.
-    tell(self, self->current_sender(), sample_event(kind::ready, 4));
-    tell(self, self->current_sender(), sample_event(kind::created, 7, 2050)); // Missed.
+CAF_TEST(a watch that has heard nothing misses nothing) {
+  std::vector<std::uint64_t> asked;
+  service.answers->watch = [&](door self, std::uint64_t after) -> caf::result<std::uint64_t> {
+    asked.push_back(after);
+    if (asked.size() == 1)
+      // After the answer.
+      self->delayed_send(self, std::chrono::milliseconds{100}, resume_atom::value);
+    else
+      tell(self, self->current_sender(), sample_event(kind::created, 42));
+    return std::uint64_t{41};
+  };
+  service.answers->end_drain = [](door self) -> caf::result<caf::ok_atom> {
+    self->quit(caf::exit_reason::kill);
     return caf::ok_atom::value;
   };
-  CAF_CHECK_EQUAL(watched(no_cid, false, 3), "started:3 ready:4 created:7 done");
-  CAF_CHECK_EQUAL(service.reconnects, 2);
+  CAF_CHECK_EQUAL(watched(no_cid, false, 1), "created:42 done");
+  CAF_CHECK(asked == (std::vector<std::uint64_t>{newest, 41}));
+}
+
+CAF_TEST(what is not kept any more is said) {
+  bool first = true;
+  service.answers->watch = [&](door self, std::uint64_t) -> caf::result<std::uint64_t> {
+    tell(self, self->current_sender(), sample_event(kind::started, first ? 3 : 10));
+    if (std::exchange(first, false))
+      self->quit(caf::exit_reason::kill);
+    return std::uint64_t{2};
+  };
+  CAF_CHECK_EQUAL(watched(no_cid, false, 2), "started:3 started:10 done");
+  CAF_CHECK_EQUAL(said.back(), "6 events were missed: the service does not keep them any more");
+}
+
+CAF_TEST(one VM s watch goes on after the last event that was heard) {
+  service.answers->subscribe = [](door self, vm_cid cid) -> caf::result<vm_info> {
+    tell(self, self->current_sender(), sample_event(kind::started, 3, cid));
+    self->quit(caf::exit_reason::kill);
+    return sample_vm(cid);
+  };
+  service.answers->subscribe_after = [](door self, vm_cid cid,
+                                        std::uint64_t after) -> caf::result<caf::ok_atom> {
+    CAF_CHECK_EQUAL(after, 3u);
+    tell(self, self->current_sender(), sample_event(kind::finished, 7, cid));
+    tell(self, self->current_sender(), sample_event(kind::dead, 9, cid));
+    return caf::ok_atom::value;
+  };
+  CAF_CHECK_EQUAL(watched(2048), "started:3 finished:7 dead:9 done");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
 
-CAF_TEST(another VM with the same CID is new) {
+CAF_TEST(what has a greater number is new) {
   event_filter filter;
-  CAF_CHECK(filter.heard_nothing());
   CAF_CHECK(filter.is_new(sample_event(kind::dead, 9)));
-  CAF_CHECK(!filter.heard_nothing());
   CAF_CHECK(!filter.is_new(sample_event(kind::dead, 9)));
   CAF_CHECK(!filter.is_new(sample_event(kind::created, 1)));
+  CAF_CHECK(filter.is_new(sample_event(kind::created, 10, 2050)));
+  CAF_CHECK_EQUAL(filter.last_number(), 10u);
+  filter.skip_to(12);
+  CAF_CHECK_EQUAL(filter.last_number(), 12u);
+  filter.skip_to(3);
+  CAF_CHECK_EQUAL(filter.last_number(), 12u);
+}
+
+CAF_TEST(of a service that counts anew what is younger is new) {
+  event_filter filter;
+  CAF_CHECK(filter.is_new(sample_event(kind::dead, 9)));
   auto later = sample_event(kind::created, 1);
   later.time_ms += 1000;
   CAF_CHECK(filter.is_new(later));
+  CAF_CHECK_EQUAL(filter.last_number(), 1u);
 }
 
 CAF_TEST(an event is a line for people) {

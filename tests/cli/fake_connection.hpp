@@ -107,6 +107,7 @@ inline vm_info sample_vm(vm_cid cid = 2048, vm_name name = "demo") {
 inline vm_event sample_event(vm_event_kind kind, std::uint64_t seq, vm_cid cid = 2048) {
   vm_event event;
   event.seq = seq;
+  event.number = seq;
   event.time_ms = 1'800'000'000'000 + static_cast<std::int64_t>(seq);
   event.cid = cid;
   event.name = "demo";

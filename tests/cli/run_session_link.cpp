@@ -120,9 +120,36 @@ CAF_TEST(a VM that is not there any more is lost) {
   answers->attach = [](door_self, vm_cid) -> caf::result<vm_info> {
     return caf::make_error(vm_errc::no_such_vm, "no VM with CID 2048");
   };
+  answers->subscribe_after = [](door_self, vm_cid, std::uint64_t) -> caf::result<caf::ok_atom> {
+    return caf::make_error(vm_errc::no_such_vm, "no VM with CID 2048");
+  };
   find_door();
   CAF_REQUIRE(outcome);
   CAF_CHECK_EQUAL(outcome->error, "vm 2048 is lost: no VM with CID 2048");
+}
+
+CAF_TEST(the end of a VM that is forgotten is told by its events) {
+  begin_far();
+  come_up();
+  lose_door();
+  answers->attach = [](door_self, vm_cid) -> caf::result<vm_info> {
+    return caf::make_error(vm_errc::no_such_vm, "no VM with CID 2048");
+  };
+  answers->subscribe_after = [](door_self at, vm_cid cid,
+                                std::uint64_t) -> caf::result<caf::ok_atom> {
+    vm_event event;
+    event.cid = cid;
+    event.seq = 9;
+    event.kind = vm_event_kind::dead;
+    event.state = vm_state::dead;
+    event.reason = death_reason::shutdown;
+    event.payload = {true, true, 7, false, {}};
+    at->send(caf::actor_cast<subscriber_actor>(at->current_sender()), event);
+    return caf::ok_atom::value;
+  };
+  find_door();
+  CAF_REQUIRE(outcome);
+  CAF_CHECK_EQUAL(outcome->exit_code, 7);
 }
 
 CAF_TEST(a signal without a door is heeded at the next) {

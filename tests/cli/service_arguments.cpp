@@ -28,27 +28,17 @@ std::string problem(const words& arguments) {
   return wrong == nullptr ? "" : wrong->what;
 }
 
-const words all_commands{"run",
-                         "run-app",
-                         "list",
-                         "start",
-                         "stop",
-                         "suspend",
-                         "resume",
-                         "balloon",
-                         "watch",
-                         "console",
-                         "logs",
-                         "connect",
-                         "hold",
-                         "drop",
-                         "pass",
-                         "take",
-                         "create-partition",
-                         "create-idsig",
-                         "create-composite",
-                         "inspect",
-                         "info"};
+const words all_commands{"run",          "run-app",
+                         "list",         "start",
+                         "stop",         "suspend",
+                         "resume",       "balloon",
+                         "watch",        "console",
+                         "logs",         "connect",
+                         "hold",         "drop",
+                         "pass",         "take",
+                         "drain",        "create-partition",
+                         "create-idsig", "create-composite",
+                         "inspect",      "info"};
 
 } // namespace
 
@@ -185,4 +175,13 @@ CAF_TEST(each command has an example in its help) {
     if (!has_example)
       CAF_MESSAGE(command);
   }
+}
+
+CAF_TEST(a drain may have a time for guests or be ended) {
+  CAF_CHECK(!parsed<drain_arguments>({"drain"}).timeout);
+  CAF_CHECK_EQUAL(*parsed<drain_arguments>({"drain", "--timeout", "60"}).timeout, 60s);
+  CAF_CHECK(parsed<drain_arguments>({"drain", "--resume"}).resume);
+  CAF_CHECK(!problem({"drain", "--resume", "--timeout", "1"}).empty());
+  CAF_CHECK(!problem({"drain", "--timeout", "3601"}).empty());
+  CAF_CHECK(!problem({"drain", "demo"}).empty());
 }

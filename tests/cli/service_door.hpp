@@ -47,6 +47,16 @@ inline std::shared_ptr<door_answers> answers_of(const service_actor& service,
   answers->subscribe = [=](door self, vm_cid cid) -> caf::result<vm_info> {
     return self->delegate(known->vms.at(cid), caf::subscribe_atom::value);
   };
+  answers->subscribe_after = [=](door self, vm_cid cid,
+                                 std::uint64_t) -> caf::result<caf::ok_atom> {
+    auto to = caf::actor_cast<subscriber_actor>(self->current_sender());
+    self->spawn<caf::linked>([=, vm = known->vms.at(cid)](
+                               subscriber_actor::pointer relay) -> subscriber_actor::behavior_type {
+      relay->request(vm, bound, caf::subscribe_atom::value).then([](const vm_info&) {});
+      return {[=](const vm_event& event) { relay->send(to, event); }};
+    });
+    return caf::ok_atom::value;
+  };
   answers->open_output = [=](door self, vm_cid cid) -> caf::result<ticket> {
     auto promise = self->make_response_promise<ticket>();
     self->request(known->vms.at(cid), bound, caf::open_atom::value, output_atom::value)

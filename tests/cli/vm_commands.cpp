@@ -190,6 +190,22 @@ CAF_TEST(a VM is passed by a word) {
   CAF_CHECK_EQUAL(told(take_vm(service, {"other", {}})), "3 no such word");
 }
 
+CAF_TEST(a drain gives guests their time) {
+  std::atomic<std::int64_t> grace = 0;
+  answers().drain = [&](door, caf::timespan given) -> caf::result<caf::ok_atom> {
+    grace = given.count();
+    return caf::ok_atom::value;
+  };
+  CAF_CHECK_EQUAL(told(drain(service, {})), "done");
+  CAF_CHECK_EQUAL(grace.load(), caf::timespan{10s}.count());
+  CAF_CHECK_EQUAL(told(drain(service, {3s, false, {}})), "done");
+  CAF_CHECK_EQUAL(grace.load(), caf::timespan{3s}.count());
+  answers().end_drain = [](door) -> caf::result<caf::ok_atom> {
+    return refusal_of(vm_errc::denied, "not root");
+  };
+  CAF_CHECK(told(drain(service, {{}, true, {}})).starts_with("4 "));
+}
+
 CAF_TEST(a port of the guest is a descriptor) {
   std::atomic<std::uint32_t> asked_port = 0;
   answers().connect = [&](door, vm_cid, std::uint32_t port, caf::timespan) -> caf::result<ticket> {

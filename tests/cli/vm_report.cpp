@@ -56,14 +56,14 @@ std::string state_of(vm_state state, bool suspended = false,
 
 CAF_TEST(a list has columns as wide as they must be) {
   CAF_CHECK_EQUAL(list_report(samples(), output_format::table, shown()),
-                  "CID   NAME    STATE     OWNER  VMM         MEMORY    SINCE\n"
-                  "2048  demo    ready     alice  qemu tcg    128 MiB   3 min\n"
-                  "2049  build7  finished  root   crosvm kvm  4096 MiB  2 h\n");
+                  "CID   NAME    STATE     OWNER  VMM         MEMORY    RESTARTS  SINCE\n"
+                  "2048  demo    ready     alice  qemu tcg    128 MiB   0         3 min\n"
+                  "2049  build7  finished  root   crosvm kvm  4096 MiB  0         2 h\n");
 }
 
 CAF_TEST(a list of nothing is its titles) {
   CAF_CHECK_EQUAL(list_report({}, output_format::table, shown()),
-                  "CID  NAME  STATE  OWNER  VMM  MEMORY  SINCE\n");
+                  "CID  NAME  STATE  OWNER  VMM  MEMORY  RESTARTS  SINCE\n");
   CAF_CHECK_EQUAL(list_report({}, output_format::jsonl, shown()), "");
   auto object = json::parse(list_report({}, output_format::json, shown()));
   CAF_CHECK_EQUAL(object["schema"], 1);
@@ -116,6 +116,7 @@ CAF_TEST(programs get one object or one a line) {
   CAF_CHECK_EQUAL(first["schema"], 1);
   CAF_CHECK_EQUAL(first["cid"], 2048);
   CAF_CHECK_EQUAL(first["state"], "ready");
+  CAF_CHECK_EQUAL(first["restarts"], 0);
   CAF_CHECK_EQUAL(first["owner"]["user"], "alice");
   CAF_CHECK_EQUAL(first["created"], "2027-01-15T08:00:00.000Z");
   CAF_CHECK(!first.contains("reason"));
@@ -131,7 +132,8 @@ CAF_TEST(one VM is told whole) {
                   "memory    128 MiB\n"
                   "cpus      1\n"
                   "created   2027-01-15T08:00:00.000Z, 3 min ago\n"
-                  "payload   not started\n");
+                  "payload   not started\n"
+                  "restarts  0\n");
 }
 
 CAF_TEST(of a dead VM its end is told) {

@@ -2,11 +2,13 @@
 // Stand-ins for what a door is given: who senders are, the tickets, the kept logs.
 #pragma once
 
+#include "crosvisor/io/event_journal.hpp"
 #include "crosvisor/io/log/kept_log_reader.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
 #include "crosvisor/service/caller_directory.hpp"
 
 #include <cerrno>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -76,6 +78,21 @@ public:
 
   void read(log_query query, completion done) override {
     reads.emplace_back(std::move(query), std::move(done));
+  }
+};
+
+/// Keeps all in memory.
+class fake_journal : public io::event_journal {
+public:
+  io::told_events told;
+  /// Called with each event before it counts as kept.
+  std::function<void(const vm_event&)> on_append;
+
+  io::told_events load() override { return told; }
+  void append(const io::kept_event& event) override {
+    if (on_append)
+      on_append(event.event);
+    told.take(event, 1024);
   }
 };
 

@@ -61,9 +61,24 @@ stop_daemon() {
   daemon_pid=
 }
 
+# The keepers of the daemon's VMs, which outlive it.
+keepers() {
+  local link
+  for link in /proc/[0-9]*/fd/*; do
+    case $(readlink "$link" 2>/dev/null) in
+      "$CROSVISOR_STATE_DIR"/keepers/*)
+        link=${link#/proc/}
+        [ "${link%%/*}" = "$daemon_pid" ] || echo "${link%%/*}" ;;
+    esac
+  done | sort -u
+}
+
 # Nothing is left of a test that fails halfway.
 end_daemon() {
   [ -z "$daemon_pid" ] || kill -KILL "$daemon_pid" 2>/dev/null
+  daemon_pid=
+  # shellcheck disable=SC2046 # They are words.
+  kill -KILL $(keepers) 2>/dev/null
   rm -rf "$work"
 }
 trap end_daemon EXIT

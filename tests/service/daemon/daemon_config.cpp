@@ -67,6 +67,22 @@ CAF_TEST(an empty file is a configuration) {
   }
 }
 
+CAF_TEST(what starts with the daemon is looked for beside its configuration) {
+  auto parsed = parse_daemon_config(R"({"autostart": [{"config": "vms/a.json"}]})", "/etc/x.json");
+  CAF_REQUIRE(parsed);
+  CAF_CHECK_EQUAL(parsed->autostart[0].config, "/etc/vms/a.json");
+  CAF_CHECK_EQUAL(problem(R"({"autostart": {}})"),
+                  "1:15: autostart: expected an array, got an object");
+  CAF_CHECK_EQUAL(problem(R"({"autostart": [{"name": "a"}]})"),
+                  "1:16: autostart[0]: \"config\" is missing");
+  CAF_CHECK(problem(R"({"autostart": [{"config": "a", "name": "1"}]})")
+              .starts_with("1:40: autostart[0].name: expected a VM's name"));
+  CAF_CHECK(problem(R"({"autostart": [{"config": "a", "restart": "often"}]})")
+              .starts_with("1:43: autostart[0].restart: expected \"never\""));
+  CAF_CHECK(problem(R"({"autostart": [{"config": "a", "owner": "no such user"}]})")
+              .starts_with("1:41: autostart[0].owner: there is no user"));
+}
+
 CAF_TEST(every key is read) {
   auto config = good(R"({
     "socket": {"path": "/run/c//d.sock", "group": "root", "mode": "0660"}, // "x"
@@ -83,10 +99,22 @@ CAF_TEST(every key is read) {
     "stop": {"grace_s": 6, "shutdown_s": 7},
     "images": {"workers": 8},
     "programs": {"crosvm": "/a", "qemu": "/b", "vsock_device": "/c", "nbdkit_plugin": "/d",
-                 "os_folder": "/e"},
-    "vmm": {"first_uid": 65536},
+                 "os_folder": "/e", "keeper": "/f"},
+    "vmm": {"first_uid": 65536, "cgroup": "/g"},
+    "autostart": [{"config": "/vms/a.json"},
+                  {"config": "b.json", "name": "b", "owner": "root", "restart": "on_failure"},
+                  {"config": "c.json", "owner": 1000}],
     "log": "debug"
   })");
+  CAF_CHECK_EQUAL(config.keeper, "/f");
+  CAF_CHECK_EQUAL(config.vmm_cgroup, "/g");
+  CAF_REQUIRE_EQUAL(config.autostart.size(), 3u);
+  CAF_CHECK_EQUAL(config.autostart[0].config, "/vms/a.json");
+  CAF_CHECK(!config.autostart[0].owner_uid && !config.autostart[0].restart);
+  CAF_CHECK_EQUAL(config.autostart[1].name, "b");
+  CAF_CHECK_EQUAL(config.autostart[1].owner_uid.value(), 0u);
+  CAF_CHECK(config.autostart[1].restart == restart_policy::on_failure);
+  CAF_CHECK_EQUAL(config.autostart[2].owner_uid.value(), 1000u);
   CAF_CHECK_EQUAL(config.socket, "/run/c//d.sock");
   CAF_CHECK_EQUAL(config.socket_gid.value(), 0u);
   CAF_CHECK_EQUAL(config.socket_mode.value(), 0660u);

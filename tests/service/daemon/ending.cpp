@@ -82,6 +82,24 @@ CAF_TEST(a drain goes on without what else is vital) {
   CAF_CHECK(ended(daemon_end::drained));
 }
 
+CAF_TEST(a service leaves its VMs) {
+  caf::anon_send(ending, leave_atom::value, caf::timespan{20s});
+  settle();
+  CAF_CHECK_EQUAL(words->left, 1);
+  CAF_CHECK(!words->drained);
+  CAF_CHECK(ends->empty());
+  caf::anon_send(service, finished_atom::value);
+  settle();
+  CAF_CHECK(ended(daemon_end::left));
+}
+
+CAF_TEST(a stop while it leaves ends it at once and a leave while it stops is in vain) {
+  caf::anon_send(ending, leave_atom::value, caf::timespan{20s});
+  settle();
+  stop();
+  CAF_CHECK(ended(daemon_end::hurried));
+}
+
 CAF_TEST(a service that dies while it drains is no surprise) {
   stop();
   caf::anon_send_exit(service, caf::exit_reason::kill);

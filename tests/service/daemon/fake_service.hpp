@@ -21,6 +21,8 @@ struct fake_service_script {
   int listed = 0;
   std::optional<caf::timespan> drained;
   caf::typed_response_promise<caf::ok_atom> drain;
+  int left = 0;
+  caf::typed_response_promise<caf::ok_atom> leave;
   /// What is not answered, and must be in the end.
   std::vector<caf::typed_response_promise<std::vector<vm_info>>> held;
 };
@@ -60,11 +62,18 @@ inline fake_service_actor::behavior_type fake_service(fake_service_actor::pointe
       words->drain = self->make_response_promise<caf::ok_atom>();
       return words->drain;
     },
+    [](caf::get_atom, adopted_atom) { return adopted_vms{}; },
+    [=](leave_atom) -> caf::result<caf::ok_atom> {
+      ++words->left;
+      return words->leave = self->make_response_promise<caf::ok_atom>();
+    },
     [=](finished_atom) {
       for (auto& promise : std::exchange(words->held, {}))
         promise.deliver(words->vms);
       if (words->drained)
         words->drain.deliver(caf::ok_atom::value);
+      if (words->left > 0)
+        words->leave.deliver(caf::ok_atom::value);
     },
   };
 }

@@ -3,6 +3,8 @@
 
 #include <caf/exit_reason.hpp>
 
+#include <limits>
+
 #undef CAF_SUITE
 #define CAF_SUITE service.door.events
 
@@ -11,6 +13,9 @@ using namespace crosvisor::tests;
 using namespace std::chrono_literals;
 
 namespace {
+
+/// Watching after it is told what comes alone.
+constexpr auto newest = std::numeric_limits<std::uint64_t>::max();
 
 struct fixture : door_fixture {
   caller alice = user(1000);
@@ -27,8 +32,8 @@ struct fixture : door_fixture {
     return refusal(request<vm_info>(by, caf::subscribe_atom::value, cid));
   }
 
-  std::string watch(const client& by, bool with_history) {
-    return refusal(request<caf::ok_atom>(by, watch_atom::value, with_history));
+  std::string watch(const client& by, std::uint64_t after = newest) {
+    return refusal(request<std::uint64_t>(by, watch_atom::value, after));
   }
 };
 
@@ -79,8 +84,8 @@ CAF_TEST(who unsubscribes is told no more) {
 }
 
 CAF_TEST(watchers are told of every vm) {
-  CAF_CHECK_EQUAL(watch(c, false), "done");
-  CAF_CHECK_EQUAL(watch(c, true), "done"); // Changes nothing.
+  CAF_CHECK_EQUAL(watch(c), "done");
+  CAF_CHECK_EQUAL(watch(c, 0), "done"); // Changes nothing.
   auto one = make_vm(a);
   auto two = make_vm(a);
   run_vm(a, one);
@@ -97,16 +102,16 @@ CAF_TEST(the last events are kept for those who watch with history) {
   open();
   auto cid = make_vm(a);
   end_vm(run_vm(a, cid));
-  watch(c, true);
+  watch(c, 0);
   CAF_CHECK_EQUAL(kinds(c), "starting started dead");
   auto without = connect(carol);
-  watch(without, false);
+  watch(without);
   CAF_CHECK_EQUAL(kinds(without), "");
 }
 
 CAF_TEST(a permission that is taken away ends what it allowed) {
   auto cid = make_vm(a);
-  watch(c, false);
+  watch(c);
   subscribe(c, cid);
   subscribe(a, cid);
   revoke_all();
@@ -122,7 +127,7 @@ CAF_TEST(a permission that is taken away ends what it allowed) {
 
 CAF_TEST(an event that no vm sent is not told) {
   auto cid = make_vm(a);
-  watch(c, false);
+  watch(c);
   subscribe(a, cid);
   vm_event forged;
   forged.cid = cid;
@@ -177,21 +182,21 @@ CAF_TEST(one principal s subscriptions are bounded) {
   grant(alice, {permission::debug});
   auto cid = make_vm(a);
   subscribe(a, cid);
-  watch(a, false);
+  watch(a);
   CAF_CHECK_EQUAL(
     refusal(request<caf::ok_atom>(a, caf::subscribe_atom::value, output_atom::value, cid)), "done");
   auto more = connect(alice);
   constexpr char full[] = "busy: uid 1000 has 3 subscriptions, as many as "
                           "limits.subscriptions_per_user allows, already; more are refused";
   CAF_CHECK_EQUAL(subscribe(more, cid), full);
-  CAF_CHECK_EQUAL(watch(more, false), full);
+  CAF_CHECK_EQUAL(watch(more), full);
   CAF_CHECK_EQUAL(
     refusal(request<caf::ok_atom>(more, caf::subscribe_atom::value, output_atom::value, cid)),
     full);
   CAF_CHECK_EQUAL(kinds(more), "");
-  CAF_CHECK_EQUAL(watch(c, false), "done");
+  CAF_CHECK_EQUAL(watch(c), "done");
   tell(a, caf::unsubscribe_atom::value);
-  CAF_CHECK_EQUAL(watch(more, false), "done");
+  CAF_CHECK_EQUAL(watch(more), "done");
 }
 
 CAF_TEST(dead watchers and subscribers are not kept) {
@@ -201,7 +206,7 @@ CAF_TEST(dead watchers and subscribers are not kept) {
   std::vector<caf::weak_actor_ptr> left;
   for (int i = 0; i < 10; ++i) {
     auto one = connect(carol);
-    CAF_REQUIRE_EQUAL(watch(one, false), "done");
+    CAF_REQUIRE_EQUAL(watch(one), "done");
     CAF_REQUIRE_EQUAL(subscribe(one, cid), "done");
     if (i % 2 == 0)
       end(one);
@@ -212,7 +217,7 @@ CAF_TEST(dead watchers and subscribers are not kept) {
   }
   for (const auto& one : left)
     CAF_CHECK(one.lock() == nullptr);
-  CAF_CHECK_EQUAL(watch(c, false), "done");
+  CAF_CHECK_EQUAL(watch(c), "done");
 }
 
 CAF_TEST(a dead vm s subscriptions are free again) {

@@ -50,6 +50,7 @@ inline constexpr char debuggers[] = "ddd+dd+ddd+dd+dd+";
 inline constexpr char users[] = "ddnddnd++++dndd++";
 inline constexpr char users_or_debug[] = "ddn+dn+++++dn+d++";
 inline constexpr char users_here[] = "ddnddnd++++dnddu+";
+inline constexpr char root_alone[] = "dddddddddd+ddddd+";
 inline constexpr char no_answer[] = ".................";
 
 inline const std::vector<row> rows = {
@@ -85,6 +86,9 @@ inline const std::vector<row> rows = {
   {door_request::take_passed, managers},
   {door_request::make_partition, managers},
   {door_request::make_idsig, managers},
+  {door_request::subscribe_after, users_or_debug},
+  {door_request::drain, root_alone},
+  {door_request::end_drain, root_alone},
 };
 
 } // namespace crosvisor::tests

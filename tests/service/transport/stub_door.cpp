@@ -60,8 +60,8 @@ auto handler(stub door, caf::replies_to<caf::get_atom, vm_name>::with<vm_info>*)
   };
 }
 
-auto handler(stub door, caf::replies_to<watch_atom, bool>::with<caf::ok_atom>*) {
-  return [door](watch_atom, bool) {
+auto handler(stub door, caf::replies_to<watch_atom, std::uint64_t>::with<std::uint64_t>*) {
+  return [door](watch_atom, std::uint64_t) {
     auto watcher = door->current_sender();
     if (door->state.watchers.insert(watcher->address()).second)
       door->monitor(watcher);
@@ -70,7 +70,7 @@ auto handler(stub door, caf::replies_to<watch_atom, bool>::with<caf::ok_atom>*) 
     door->spawn([=](caf::event_based_actor* other) {
       other->send(caf::actor_cast<caf::actor>(watcher), event);
     });
-    return caf::ok_atom::value;
+    return std::uint64_t{0};
   };
 }
 

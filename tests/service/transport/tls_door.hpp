@@ -139,10 +139,10 @@ inline caf::behavior recording_door(caf::event_based_actor* self,
       one.owner.subject = std::string(200, 's');
       return std::vector<vm_info>(answers, one);
     },
-    [=](watch_atom, bool) {
+    [=](watch_atom, std::uint64_t) {
       self->monitor(self->current_sender());
       record->came(callers->find(self->current_sender()));
-      return caf::ok_atom::value;
+      return std::uint64_t{0};
     },
   };
 }
@@ -190,8 +190,8 @@ struct tls_door {
 /// Has a door watch `watcher`, as one that watches it. @returns whether it answered.
 inline bool watch(caf::scoped_actor& watcher, const door_actor& door) {
   auto done = false;
-  watcher->request(door, patience, watch_atom::value, true)
-    .receive([&](caf::ok_atom) { done = true; }, [](caf::error&) {});
+  watcher->request(door, patience, watch_atom::value, std::uint64_t{0})
+    .receive([&](std::uint64_t) { done = true; }, [](caf::error&) {});
   return done;
 }
 

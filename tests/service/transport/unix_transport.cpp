@@ -97,8 +97,8 @@ CAF_TEST(a client that watches is told by nobody it could name) {
   auto door = connect_unix(client.system(), path, bound);
   CAF_REQUIRE(door);
   caf::scoped_actor watcher{client.system()};
-  watcher->request(*door, patience, watch_atom::value, true)
-    .receive([](caf::ok_atom) {}, [](caf::error&) { CAF_FAIL("no watch"); });
+  watcher->request(*door, patience, watch_atom::value, std::uint64_t{0})
+    .receive([](std::uint64_t) {}, [](caf::error&) { CAF_FAIL("no watch"); });
   auto told = false;
   watcher->receive(
     [&](const vm_event& event) {
@@ -116,8 +116,8 @@ CAF_TEST(an actor of a clients that ends is down for the door) {
   CAF_REQUIRE(door);
   {
     caf::scoped_actor watcher{client.system()};
-    watcher->request(*door, patience, watch_atom::value, true)
-      .receive([](caf::ok_atom) {}, [](caf::error&) { CAF_FAIL("no watch"); });
+    watcher->request(*door, patience, watch_atom::value, std::uint64_t{0})
+      .receive([](std::uint64_t) {}, [](caf::error&) { CAF_FAIL("no watch"); });
     CAF_CHECK_EQUAL(watchers(client, *door), 1u);
   }
   CAF_CHECK(becomes([&] { return watchers(client, *door) == 0; }));

@@ -81,7 +81,7 @@ CAF_TEST(what caf writes is known) {
   CAF_CHECK(known(list_atom::value));
   CAF_CHECK(known(create_atom::value, full_config(), ticket_list{{"a", "b"}}));
   CAF_CHECK(known(stop_atom::value, vm_cid{2048}, caf::timespan{-1}));
-  CAF_CHECK(known(watch_atom::value, true));
+  CAF_CHECK(known(watch_atom::value, std::uint64_t{0}));
   CAF_CHECK(known(caf::put_atom::value, balloon_atom::value, vm_cid{7}, std::uint64_t{1} << 40));
   CAF_CHECK(known(caf::get_atom::value, log_query{"name", log_kind::vmm, {1, 2}, true}));
   CAF_CHECK(known(create_atom::value, idsig_spec{true, {"a", 0}, {"b", 1}}, ticket_list{}));
