@@ -130,6 +130,7 @@ child_plan plan_of(const child_command& command, int report) {
   plan.user = command.user ? &*command.user : nullptr;
   plan.limits = command.limits;
   plan.cgroup = command.cgroup;
+  plan.outlives = command.outlives;
   return plan;
 }
 

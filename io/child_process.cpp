@@ -33,9 +33,11 @@ constexpr int unkillable_ms = 5000;
 
 class running_child {
 public:
-  running_child(pid_t pid, unique_fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  running_child(pid_t pid, unique_fd pidfd, bool outlives)
+      : pid_(pid), outlives_(outlives), pidfd_(std::move(pidfd)) {}
 
   pid_t pid() const noexcept { return pid_; }
+  bool outlives() const noexcept { return outlives_; }
   int pidfd() const noexcept { return pidfd_.get(); }
 
   void signal(int number) {
@@ -61,6 +63,7 @@ public:
 
 private:
   const pid_t pid_;
+  const bool outlives_;
   std::mutex mutex_;
   unique_fd pidfd_; // Open until the child is reaped.
 };
@@ -79,7 +82,7 @@ public:
   ~exit_watch() {
     if (descriptor_.is_open())
       descriptor_.release(); // The child's to close.
-    if (reaped_)
+    if (reaped_ || child_->outlives())
       return;
     child_->signal(SIGKILL);
     // A process that the kernel can't end (a hung disk) is left to init.
@@ -119,7 +122,10 @@ private:
 class owned_child final : public child_process {
 public:
   explicit owned_child(std::shared_ptr<running_child> child) : child_(std::move(child)) {}
-  ~owned_child() override { child_->signal(SIGKILL); }
+  ~owned_child() override {
+    if (!child_->outlives())
+      child_->signal(SIGKILL);
+  }
 
   pid_t pid() const noexcept override { return child_->pid(); }
   void signal(int number) override { child_->signal(number); }
@@ -147,7 +153,7 @@ child_process::start(event_loop& loop, const child_command& command, exit_callba
     reap(*pid);
     return why;
   }
-  auto child = std::make_shared<running_child>(*pid, std::move(pidfd));
+  auto child = std::make_shared<running_child>(*pid, std::move(pidfd), command.outlives);
   std::shared_ptr<child_process> owner = std::make_shared<owned_child>(child);
   try {
     exit_watch::wait(std::make_unique<exit_watch>(loop, child, std::move(on_exit)));

@@ -38,6 +38,8 @@ struct child_command {
   std::vector<child_limit> limits = {};
   /// `cgroup.procs` of the cgroup (v2) that it is to be in, open for writing; -1: this process's.
   int cgroup = -1;
+  /// It lives on when this process ends, however that is, and when its owner lets go of it.
+  bool outlives = false;
 };
 
 /// How a process ended: exit_kind::code or signal with its value, or vanished.
@@ -47,8 +49,8 @@ struct exit_status {
 };
 
 /// A child process in a session of its own, in `/`, with an environment of PATH and LANG alone and
-/// the default signal dispositions. It is killed when this process dies, and when its owner lets go
-/// of it.
+/// the default signal dispositions. Unless it outlives this process, it is killed when this process
+/// dies, and when its owner lets go of it.
 ///
 /// Signals go through a pidfd, so they never reach another process that got the same number. The
 /// child is always waited for: there is no zombie, and exactly one call of `on_exit`.
@@ -67,8 +69,8 @@ public:
   /// what runs as that user already could read it there, or stop this process with the child. It is
   /// copied (fork), which costs the more the larger this process is.
   /// @param on_exit called once, on the loop's thread, also after the owner let go; not when the
-  /// loop
-  ///                ends first, which kills and reaps the child.
+  ///                loop ends first, which kills and reaps the child, or leaves one that outlives
+  ///                this process to init.
   static result<std::shared_ptr<child_process>>
   start(event_loop& loop, const child_command& command, exit_callback on_exit);
 

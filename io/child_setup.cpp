@@ -57,6 +57,8 @@ void reset_signals() noexcept {
 
 // Once it has its user: the kernel forgets this when that changes (prctl(2)).
 bool die_with_parent(const child_plan& plan) noexcept {
+  if (plan.outlives)
+    return true; // The kernel hands no such wish of the parent's down (fork(2)).
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
     return false;
   // The parent may have died before the line above; then no signal will come.

@@ -22,7 +22,8 @@ struct child_plan {
   int report = -1;                ///< Where a child_failure goes; close-on-exec, above 2.
   const vmm_user* user = nullptr; ///< Null: the parent's.
   std::span<const child_limit> limits;
-  int cgroup = -1; ///< The `cgroup.procs` of the one to join; -1: the parent's.
+  int cgroup = -1;       ///< The `cgroup.procs` of the one to join; -1: the parent's.
+  bool outlives = false; ///< Not to die with the parent.
 };
 
 /// The steps that can fail in the child, in their order.

@@ -59,8 +59,12 @@ struct linux_vmm_host {
         drivers(std::move(both)),
         root(std::move(runtime)),
         logs(std::move(store)),
-        channels(options.workers, "crosvisor-ctl"),
-        starters(options.workers, "crosvisor-start") {}
+        own_loop(options.loop ? options.loop : std::make_shared<event_loop>("crosvisor-io")),
+        own_log_loop(options.loop ? options.loop : std::make_shared<event_loop>("crosvisor-log")),
+        channels(options.loop ? worker_pool{worker_pool::when_needed{}, 1, "crosvisor-ctl"}
+                              : worker_pool{options.workers, "crosvisor-ctl"}),
+        starters(options.loop ? worker_pool{*options.loop}
+                              : worker_pool{options.workers, "crosvisor-start"}) {}
 
   const vmm_driver* driver(vmm_kind kind) const {
     return kind == vmm_kind::crosvm ? drivers.crosvm.get() : drivers.qemu.get();
@@ -75,8 +79,10 @@ struct linux_vmm_host {
   const std::shared_ptr<runtime_root> root;
   const std::unique_ptr<log_store> logs;
   const std::shared_ptr<living_vmms> living = std::make_shared<living_vmms>();
-  event_loop loop{"crosvisor-io"};
-  event_loop log_loop{"crosvisor-log"};
+  const std::shared_ptr<event_loop> own_loop;
+  const std::shared_ptr<event_loop> own_log_loop; // Perhaps the same.
+  event_loop& loop = *own_loop;
+  event_loop& log_loop = *own_log_loop;
   worker_pool channels; // What a driver has to wait for, apart from starts.
   worker_pool starters;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/io/backend.hpp"
+#include "crosvisor/io/event_loop.hpp"
 #include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/log/console_log.hpp"
 #include "crosvisor/io/result.hpp"
@@ -36,6 +37,10 @@ struct vmm_launcher_options {
   std::shared_ptr<guest_door> door;
   /// Threads that start VMMs, and again as many that speak to them; made when they are needed.
   std::size_t workers = 8;
+  /// Where everything happens, for a process that runs one VM and has no thread but its loop's:
+  /// there is one more only once something has to be waited for, which is crosvm's control
+  /// programs being started. Null: loops and workers of the launcher's own.
+  std::shared_ptr<event_loop> loop;
 };
 
 /// The drivers of the VMMs that this host has; null: it has none of that kind.

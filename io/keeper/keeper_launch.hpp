@@ -17,7 +17,13 @@
 namespace crosvisor::io {
 
 /// The keeper's side of a launch. A keeper inherits every descriptor under the number that it has
-/// in the service, since composite disks name them by number.
+/// in the service, since composite disks name them by number. It is executed as
+///
+///     crosvisor-keeper --launch-fd N --service-fd N --record-fd N
+///
+/// each of which it inherits too: the sealed memory file with the launch's text, its connection to
+/// the service that starts it, and its record's folder (keeper_record.hpp), locked: the lock is the
+/// keeper's from then on. The notes with which it was launched are its first ones.
 struct keeper_launch {
   /// `files`, `vsock` and `disks` own the inherited descriptors; `streams` is null.
   launch_request request;
@@ -33,7 +39,12 @@ struct keeper_launch {
   std::string boot_id;
   /// When the VM was launched: milliseconds since 1970-01-01 UTC.
   std::int64_t launched_ms = 0;
+  /// Where it listens for later services, absolute; the folder is there.
+  std::string socket_path;
 };
+
+/// The name of the keeper's program.
+inline constexpr const char* keeper_program_name = "crosvisor-keeper";
 
 /// The text of a launch: a JSON object, whose `version` is keeper_protocol_version. Structures are
 /// arrays in the order of their inspect(), which is append-only: what a reader doesn't know at the

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include <algorithm>
+#include <charconv>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -23,6 +23,7 @@ namespace crosvisor::io {
 namespace {
 
 constexpr std::string_view prefix = "vm-";
+constexpr std::string_view keeper_prefix = "keeper-";
 constexpr auto service_name = "service";
 
 // -- files of a cgroup
@@ -76,6 +77,14 @@ void wait_until_empty(int dir) {
   }
 }
 
+/// Those in a cgroup, which have no more below them once they are empty.
+void remove_children(int dir) {
+  auto names = list_dir(dir);
+  for (const auto& name : names ? *names : std::vector<std::string>{})
+    ::unlinkat(dir, name.c_str(), AT_REMOVEDIR); // Fails for files.
+}
+
+/// With all that is in it, which is empty by then two levels down at most.
 result<void> remove_cgroup(int parent, const std::string& name) {
   if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT)
     return {};
@@ -85,6 +94,7 @@ result<void> remove_cgroup(int parent, const std::string& name) {
   if (!dir || !write_file(dir.get(), "cgroup.kill", "1"))
     return last_failure("cgroup " + in_quotes(name) + ": what is in it can't be killed");
   wait_until_empty(dir.get());
+  remove_children(dir.get());
   if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0)
     return last_failure("cgroup " + in_quotes(name));
   return {};
@@ -93,14 +103,22 @@ result<void> remove_cgroup(int parent, const std::string& name) {
 // -- the tree
 // --------------------------------------------------------------------------------------
 
+/// Of a name that is a prefix and a CID; else no_cid.
+vm_cid cid_of(const std::string& name, std::string_view before) {
+  vm_cid cid = no_cid;
+  auto* end = name.data() + name.size();
+  if (!name.starts_with(before))
+    return no_cid;
+  auto parsed = std::from_chars(name.data() + before.size(), end, cid);
+  return parsed.ec == std::errc{} && parsed.ptr == end ? cid : no_cid;
+}
+
 void remove_stale(int dir) {
   auto names = list_dir(dir);
   if (!names)
     return log::warn("cgroup can't be listed: {}", names.why().what);
   for (const auto& name : *names) {
-    auto number = std::string_view{name}.substr(std::min(prefix.size(), name.size()));
-    if (!name.starts_with(prefix) || number.empty()
-        || number.find_first_not_of("0123456789") != number.npos)
+    if (cid_of(name, prefix) == no_cid)
       continue;
     if (auto removed = remove_cgroup(dir, name); !removed)
       log::warn("cgroup of an earlier process stays: {}", removed.why().what);
@@ -143,7 +161,8 @@ vm_cgroup::~vm_cgroup() {
     log::warn("cgroup of a vm stays: {}", removed.why().what);
 }
 
-cgroup_tree::cgroup_tree(unique_fd dir) : dir_(std::make_shared<const unique_fd>(std::move(dir))) {}
+cgroup_tree::cgroup_tree(unique_fd dir, std::string path)
+    : dir_(std::make_shared<const unique_fd>(std::move(dir))), path_(std::move(path)) {}
 
 result<std::shared_ptr<cgroup_tree>> cgroup_tree::open(const std::string& path) {
   auto what = "cgroup " + in_quotes(path);
@@ -160,30 +179,75 @@ result<std::shared_ptr<cgroup_tree>> cgroup_tree::open(const std::string& path) 
     return failure{left.why().code, what + ": " + left.why().what};
   hand_down_controllers(dir.get());
   remove_stale(dir.get());
-  return std::make_shared<cgroup_tree>(std::move(dir));
+  return std::make_shared<cgroup_tree>(std::move(dir), path);
 }
 
-result<std::unique_ptr<vm_cgroup>> cgroup_tree::make(vm_cid cid) {
-  auto name = std::string{prefix} + std::to_string(cid);
+namespace {
+
+struct made_cgroup {
+  unique_fd self;
+  unique_fd procs;
+};
+
+/// Instead of what is there already, which is killed.
+result<made_cgroup> make_cgroup(int parent, const std::string& name) {
   auto what = "cgroup " + in_quotes(name);
-  auto made = ::mkdirat(dir_->get(), name.c_str(), 0755) == 0;
+  auto made = ::mkdirat(parent, name.c_str(), 0755) == 0;
   if (!made && errno == EEXIST) {
-    if (auto removed = remove_cgroup(dir_->get(), name); !removed)
+    if (auto removed = remove_cgroup(parent, name); !removed)
       return removed.why();
-    made = ::mkdirat(dir_->get(), name.c_str(), 0755) == 0;
+    made = ::mkdirat(parent, name.c_str(), 0755) == 0;
   }
   if (!made)
     return last_failure(what);
-  unique_fd self{::openat(dir_->get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  unique_fd self{::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   unique_fd procs{self ? ::openat(self.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC) : -1};
   if (!procs) {
     auto why = last_failure(what);
-    ::unlinkat(dir_->get(), name.c_str(), AT_REMOVEDIR);
+    ::unlinkat(parent, name.c_str(), AT_REMOVEDIR);
     return why;
   }
-  limit(self.get(), "pids.max", std::to_string(max_vmm_threads));
-  limit(self.get(), "memory.oom.group", "1");
-  return std::make_unique<vm_cgroup>(dir_, std::move(name), std::move(procs));
+  return made_cgroup{std::move(self), std::move(procs)};
+}
+
+std::string keeper_name(vm_cid cid) {
+  return std::string{keeper_prefix} + std::to_string(cid);
+}
+
+} // namespace
+
+result<std::unique_ptr<vm_cgroup>> cgroup_tree::make(vm_cid cid) {
+  auto name = std::string{prefix} + std::to_string(cid);
+  auto made = make_cgroup(dir_->get(), name);
+  if (!made)
+    return made.why();
+  limit(made->self.get(), "pids.max", std::to_string(max_vmm_threads));
+  limit(made->self.get(), "memory.oom.group", "1");
+  return std::make_unique<vm_cgroup>(dir_, std::move(name), std::move(made->procs));
+}
+
+result<unique_fd> cgroup_tree::make_keeper(vm_cid cid) {
+  auto made = make_cgroup(dir_->get(), keeper_name(cid));
+  if (!made)
+    return made.why();
+  return std::move(made->procs);
+}
+
+result<void> cgroup_tree::remove_keeper(vm_cid cid) {
+  return remove_cgroup(dir_->get(), keeper_name(cid));
+}
+
+std::string cgroup_tree::keeper_path(vm_cid cid) const {
+  return path_ + "/" + keeper_name(cid);
+}
+
+std::vector<vm_cid> cgroup_tree::keepers() const {
+  std::vector<vm_cid> cids;
+  auto names = list_dir(dir_->get());
+  for (const auto& name : names ? *names : std::vector<std::string>{})
+    if (auto cid = cid_of(name, keeper_prefix); cid != no_cid)
+      cids.push_back(cid);
+  return cids;
 }
 
 } // namespace crosvisor::io

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace crosvisor::io {
 
@@ -45,14 +46,29 @@ public:
   /// @param path absolute. Fails with EBUSY when another living process holds it.
   static result<std::shared_ptr<cgroup_tree>> open(const std::string& path);
 
-  explicit cgroup_tree(unique_fd dir);
+  cgroup_tree(unique_fd dir, std::string path);
 
   /// Makes a VM's. Where the controllers are there it may have max_vmm_threads processes and
   /// threads, and if the host is out of memory, it dies as a whole. Any thread.
   result<std::unique_ptr<vm_cgroup>> make(vm_cid cid);
 
+  /// Makes `keeper-CID`, in which a keeper has a tree of its own, and which no process that opens
+  /// this one later touches unasked.
+  /// @returns its `cgroup.procs`, open for writing. Any thread.
+  result<unique_fd> make_keeper(vm_cid cid);
+
+  /// Kills what is in it and removes it, within twice the bound above. None: done. Any thread.
+  result<void> remove_keeper(vm_cid cid);
+
+  /// The absolute path of a keeper's.
+  std::string keeper_path(vm_cid cid) const;
+
+  /// Those that are there.
+  std::vector<vm_cid> keepers() const;
+
 private:
   std::shared_ptr<const unique_fd> dir_;
+  std::string path_;
 };
 
 } // namespace crosvisor::io
