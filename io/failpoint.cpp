@@ -16,6 +16,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #endif
 
@@ -163,6 +164,12 @@ std::size_t at_most(failpoint point, std::size_t bytes) noexcept {
     return bytes;
   record(point);
   return std::max<std::size_t>(bytes / 2, 1);
+}
+
+std::optional<failure> injected(failpoint point) {
+  if (auto code = reach(point))
+    return failure{code, std::string{name_of(point)} + ": " + std::strerror(code)};
+  return std::nullopt;
 }
 
 #endif

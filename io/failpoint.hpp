@@ -3,8 +3,11 @@
 // (CROSVISOR_FAILPOINTS); elsewhere reach() is the constant 0.
 #pragma once
 
+#include "crosvisor/io/result.hpp"
+
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace crosvisor::io {
@@ -62,6 +65,9 @@ int reach(failpoint point) noexcept;
 /// How many of `bytes` a step writes at once: with `short` one half, at least 1.
 std::size_t at_most(failpoint point, std::size_t bytes) noexcept;
 
+/// The same for steps that answer a result: nothing, or why the step fails.
+std::optional<failure> injected(failpoint point);
+
 #else
 
 constexpr int reach(failpoint) noexcept {
@@ -70,6 +76,10 @@ constexpr int reach(failpoint) noexcept {
 
 constexpr std::size_t at_most(failpoint, std::size_t bytes) noexcept {
   return bytes;
+}
+
+inline std::optional<failure> injected(failpoint) {
+  return std::nullopt;
 }
 
 #endif

@@ -2,6 +2,7 @@
 #include "crosvisor/io/guest/linux_guest_streams.hpp"
 
 #include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/guest/payload_output.hpp"
 #include "crosvisor/io/guest/status_channel.hpp"
 
@@ -103,6 +104,8 @@ public:
   }
 
   result<unique_fd> open_output() override {
+    if (auto why = injected(failpoint::open_output))
+      return *why;
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
       return last_failure("payload output");
