@@ -37,6 +37,11 @@ target_compile_definitions(crosvisor_options INTERFACE
   $<BUILD_INTERFACE:CROSVISOR_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED
   $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>>)
 
+# Steps at which tests have a process fail (io/failpoint.hpp); nothing that is installed has them.
+if(CROSVISOR_BUILD_TESTS)
+  target_compile_definitions(crosvisor_options INTERFACE $<BUILD_INTERFACE:CROSVISOR_FAILPOINTS>)
+endif()
+
 # What it costs most to parse, and nothing of the project itself.
 set(CROSVISOR_CAF_PCH
   <caf/actor_system.hpp> <caf/actor_system_config.hpp> <caf/event_based_actor.hpp> <caf/scoped_actor.hpp>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/file_bytes.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
+
 #include <unistd.h>
 
 #include <limits>
@@ -12,6 +14,15 @@ namespace {
 bool beyond_files(std::uint64_t offset, std::size_t size) {
   constexpr auto last = static_cast<std::uint64_t>(std::numeric_limits<off_t>::max());
   return offset > last || size > last - offset;
+}
+
+ssize_t write_piece(int fd, std::uint64_t offset, std::string_view bytes) {
+  if (auto code = reach(failpoint::write_image)) {
+    errno = code;
+    return -1;
+  }
+  auto size = at_most(failpoint::write_image, bytes.size());
+  return ::pwrite(fd, bytes.data(), size, static_cast<off_t>(offset));
 }
 
 } // namespace
@@ -55,7 +66,7 @@ result<void> write_at(int fd, std::uint64_t offset, std::string_view bytes) {
   if (beyond_files(offset, bytes.size()))
     return failure{EFBIG, std::string{"can't be written: "} + std::strerror(EFBIG)};
   while (!bytes.empty()) {
-    auto n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    auto n = write_piece(fd, offset, bytes);
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)

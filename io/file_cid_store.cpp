@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/file_cid_store.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/private_dir.hpp"
 
@@ -56,7 +57,10 @@ public:
 
   void save(vm_cid cid) override {
     auto text = to_text(cid);
-    auto done = ::pwrite(file_.get(), text.data(), text.size(), 0);
+    auto injected_code = reach(failpoint::save_cid);
+    auto done = injected_code != 0 ? (errno = injected_code, -1)
+                                   : ::pwrite(file_.get(), text.data(),
+                                              at_most(failpoint::save_cid, text.size()), 0);
     if (done == static_cast<ssize_t>(text.size()))
       return;
     if (!std::exchange(failed_, true))

@@ -4,6 +4,7 @@
 #include "crosvisor/io/apk/update_idsig.hpp"
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/disk/partition_image.hpp"
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/payload/expand_app.hpp"
 #include "crosvisor/io/vm_files.hpp"
 
@@ -48,6 +49,8 @@ public:
       : host_(std::move(host)), os_folder_(std::move(os_folder)) {}
 
   result<built_vm_images> build_vm_images(vm_images vm, const job_control& control) override {
+    if (auto why = injected(failpoint::build_images))
+      return *why;
     if (!vm.files)
       vm.files = std::make_shared<descriptor_set>();
     if (auto fit = check_vm_files(vm.config, *vm.files, vm.choice.vmm); !fit)
@@ -64,11 +67,15 @@ public:
 
   result<void> make_partition(int fd, const partition_spec& spec,
                               const job_control& control) override {
+    if (auto why = injected(failpoint::make_image))
+      return *why;
     return make_partition_image(fd, spec, control);
   }
 
   result<idsig_info> update_idsig(int apk, int idsig, const idsig_spec& spec,
                                   const job_control& control) override {
+    if (auto why = injected(failpoint::make_image))
+      return *why;
     return io::update_idsig(apk, idsig, spec, control);
   }
 

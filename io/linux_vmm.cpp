@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/linux_vmm.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/guest/early_failure.hpp"
 #include "crosvisor/io/guest/kernel_listener.hpp"
 #include "crosvisor/io/host/short_command.hpp"
@@ -37,6 +38,7 @@ void linux_vmm::refuse(std::function<void(failure)> done) {
 }
 
 void linux_vmm::ask(vmm_request what, vmm_process::completion done) {
+  reach(failpoint::ask_vmm);
   if (auto to = channel())
     return to->ask(what, std::move(done));
   refuse(std::move(done));
@@ -56,6 +58,7 @@ void linux_vmm::set_balloon(std::uint64_t size_bytes, vmm_process::completion do
 
 void linux_vmm::connect_vsock(std::uint32_t port, std::chrono::milliseconds bound,
                               vmm_process::connection done) {
+  reach(failpoint::connect_guest);
   {
     std::lock_guard lock{mutex_};
     if (phase_ == phase::running && device_)
@@ -69,6 +72,7 @@ void linux_vmm::connect_vsock(std::uint32_t port, std::chrono::milliseconds boun
 }
 
 void linux_vmm::signal(int number) {
+  reach(failpoint::signal_vmm);
   std::lock_guard lock{mutex_};
   if (child_)
     return child_->signal(number);
@@ -108,6 +112,7 @@ void linux_vmm::remove_dir(std::function<void()> done) {
     last->confinement = std::move(confinement_);
   }
   auto task = [last = std::move(last), done = std::move(done)]() mutable {
+    reach(failpoint::remove_runtime_dir);
     last = nullptr;
     done();
   };
@@ -125,6 +130,7 @@ void linux_vmm::connect(const vmm_driver& driver, control_endpoint endpoint,
   callbacks.on_up = [weak] {
     if (auto self = weak.lock()) {
       self->was_up_ = true;
+      reach(failpoint::tell_up);
       self->callbacks_.on_up(self->child_->pid());
     }
   };
@@ -220,6 +226,7 @@ void linux_vmm::report() {
   if (released)
     remove_dir(std::move(released));
   auto callbacks = std::exchange(callbacks_, {}); // What they hold goes with the process.
+  reach(failpoint::tell_exit);
   callbacks.on_exit(std::move(exit_));
   living_->remove(this);
 }

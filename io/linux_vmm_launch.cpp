@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The launch of a VMM: all that happens before its process is there.
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/guest/early_failure.hpp"
 #include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/linux_vmm.hpp"
@@ -99,6 +100,8 @@ linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_
   auto refused = [](const failure& why) {
     return std::make_unique<launch_error>(launch_error{launch_failure::host, why.what});
   };
+  if (auto why = injected(failpoint::make_runtime_dir))
+    return refused(*why);
   auto dir = host_.root->make(std::to_string(request.cid));
   if (!dir)
     return refused(dir.why());
@@ -129,6 +132,8 @@ linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_
 }
 
 result<void> linux_vmm::make_control(const vmm_driver& driver, vmm_resources& made) {
+  if (auto why = injected(failpoint::make_control))
+    return *why;
   auto endpoint = driver.make_endpoint(*made.dir);
   if (!endpoint)
     return endpoint.why();
@@ -145,6 +150,8 @@ result<void> linux_vmm::make_vsock(const launch_request& request, vmm_resources&
   if (request.vsock || host_.vsock_program.empty()
       || !host_.driver(request.choice.vmm)->takes_vsock_device())
     return {};
+  if (auto why = injected(failpoint::make_vsock))
+    return *why;
   auto device = vsock_device::make(
     host_.loop, [door = host_.door, cid = request.cid](std::uint32_t port, stream_socket socket) {
       if (door)
@@ -168,6 +175,8 @@ result<void> linux_vmm::make_disk_servers(const vmm_driver& driver, vmm_resource
       continue;
     if (!host_.disk_server)
       return failure{ENOENT, "disks of partitions need nbdkit and its plugin, which are not there"};
+    if (auto why = injected(failpoint::make_disk_server))
+      return *why;
     auto connection = make_disk_connection();
     if (!connection)
       return connection.why();
@@ -183,6 +192,8 @@ result<void> linux_vmm::make_disk_servers(const vmm_driver& driver, vmm_resource
 }
 
 result<void> linux_vmm::make_logs(const launch_request& request, vmm_resources& made) {
+  if (auto why = injected(failpoint::make_logs))
+    return *why;
   auto make = [&](const file_ref& sink, const char* name) -> result<std::shared_ptr<console_log>> {
     if (!sink)
       return log_to_files(host_.log_loop, made.logs.fd, name, host_.bounds);
@@ -220,6 +231,8 @@ linux_vmm::launch_result linux_vmm::start(const vmm_driver& driver, vmm_resource
   auto command = driver.command(made.vm);
   command.stdout_fd = command.stderr_fd = made.vmm_log->writer();
   made.confinement.apply_to(command, made.vm.accel);
+  if (auto why = injected(failpoint::start_vmm))
+    return std::make_unique<launch_error>(launch_error{launch_failure::host, why->what});
   auto child = child_process::start(
     host_.loop, command, [self = shared_from_this()](exit_status s) { self->exited(s); });
   if (!child) {
@@ -227,6 +240,7 @@ linux_vmm::launch_result linux_vmm::start(const vmm_driver& driver, vmm_resource
     return std::make_unique<launch_error>(launch_error{where, child.why().what});
   }
   made.child = std::move(*child);
+  reach(failpoint::vmm_started);
   log::debug("vm {} started vmm pid {}", made.vm.cid, made.child->pid());
   start_vsock(made);
   return nullptr;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/vhost_cid_claimer.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
+
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
@@ -31,6 +33,8 @@ public:
   explicit vhost_cid_claimer(vhost_vsock_calls calls) : calls_(std::move(calls)) {}
 
   result<claim> claim_cid(vm_cid cid) override {
+    if (auto why = injected(failpoint::claim_cid))
+      return *why;
     auto fd = calls_.open();
     // No such file, or one without a driver behind it.
     if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/guest/guest_door.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/guest/device_channel.hpp"
 #include "crosvisor/io/guest/kernel_listener.hpp"
 
@@ -107,6 +108,8 @@ void guest_door::add(const std::shared_ptr<device_channel>& device) {
 }
 
 void guest_door::deliver(guest_connection connection) {
+  if (reach(failpoint::guest_connected) != 0)
+    return;
   std::shared_ptr<const vsock_callbacks> to;
   {
     std::lock_guard lock{mutex_};

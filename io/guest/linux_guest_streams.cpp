@@ -2,6 +2,7 @@
 #include "crosvisor/io/guest/linux_guest_streams.hpp"
 
 #include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/guest/output_sockets.hpp"
 #include "crosvisor/io/guest/payload_output.hpp"
 #include "crosvisor/io/guest/status_channel.hpp"
@@ -98,6 +99,8 @@ public:
   }
 
   result<unique_fd> open_output() override {
+    if (auto why = injected(failpoint::open_output))
+      return *why;
     auto made = make_output_sockets();
     if (!made)
       return made.why();

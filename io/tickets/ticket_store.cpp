@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/tickets/ticket_store.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/tickets/background_closer.hpp"
 
 #include <sys/random.h>
@@ -70,6 +71,8 @@ public:
     std::lock_guard lock{mutex_};
     close_expired();
     auto made = make_ticket();
+    if (auto why = injected(failpoint::put_ticket))
+      made = *why;
     if (auto why = refusal(who)) {
       closer_.close(who.uid, std::move(fd));
       return *why;
@@ -88,6 +91,8 @@ public:
   result<unique_fd> take(const ticket& of, const caller& who, direction way) override {
     std::lock_guard lock{mutex_};
     close_expired();
+    if (auto why = injected(failpoint::take_ticket))
+      return *why;
     auto number = numbers_.find(of);
     auto kept = number == numbers_.end() ? deposits_.end() : deposits_.find(number->second);
     if (kept == deposits_.end() || kept->second.whose != holder_of(who) || kept->second.way != way)
