@@ -60,4 +60,8 @@ void write(level of, const about_vm& vm, std::string_view line) {
   write_line(of, &vm, line);
 }
 
+void write(level of, const about_vm* vm, fmt::string_view format, fmt::format_args args) {
+  write_line(of, vm, fmt::vformat(format, args));
+}
+
 } // namespace crosvisor::log
