@@ -47,20 +47,42 @@ bench_daemon::bench_daemon(const std::string& qemu) : port_(free_port()) {
   std::filesystem::create_directory(folder_ / "pki");
   run(std::string{CROSVISOR_TEST_CERTIFICATES} + " '" + folder_ / "pki" + "' >/dev/null");
   auto pki = folder_ / "pki/";
-  auto config = folder_.write(
-    "daemon.json", "{\"socket\": {\"path\": \"" + socket()
-                     + "\"}, \"tls\": {\"listen\": \"127.0.0.1:" + std::to_string(port_)
-                     + "\", \"certificate\": \"" + pki + "server.pem\", \"key\": \"" + pki
-                     + "server.key\", \"ca\": \"" + pki
-                     + "ca.pem\"}, \"permissions\": {\"debug\": {\"subjects\": [\"CN=client\"]}}, "
-                       "\"programs\": {"
-                     + (qemu.empty() ? "" : "\"qemu\": \"" + qemu + "\", ") + "\"vsock_device\": \""
-                     + CROSVISOR_VSOCK_PROGRAM + "\"}, \"log\": \"error\"}");
-  process_.emplace(program_line{{CROSVISOR_DAEMON, "--config", config},
+  folder_.write("daemon.json",
+                "{\"socket\": {\"path\": \"" + socket() + "\"}, \"tls\": {\"listen\": \"127.0.0.1:"
+                  + std::to_string(port_) + "\", \"certificate\": \"" + pki
+                  + "server.pem\", \"key\": \"" + pki + "server.key\", \"ca\": \"" + pki
+                  + "ca.pem\"}, \"permissions\": {\"debug\": {\"subjects\": [\"CN=client\"]}}, "
+                    "\"programs\": {"
+                  + (qemu.empty() ? "" : "\"qemu\": \"" + qemu + "\", ") + "\"vsock_device\": \""
+                  + CROSVISOR_VSOCK_PROGRAM
+                  + "\", \"keeper\": \"" CROSVISOR_KEEPER "\"}, \"log\": \"error\"}");
+  start();
+}
+
+bench_daemon::~bench_daemon() {
+  if (process_)
+    process_->end();
+}
+
+void bench_daemon::start() {
+  process_.emplace(program_line{{CROSVISOR_DAEMON, "--config", folder_ / "daemon.json"},
                                 {"CROSVISOR_RUNTIME_DIR=" + folder_ / "run",
                                  "CROSVISOR_STATE_DIR=" + folder_ / "state"}},
                    folder_ / "daemon.log");
-  process_->wait_until([&] { return ::access(socket().c_str(), F_OK) == 0; });
+  process_->wait_until([&] { return connection::open(by_socket()).operator bool(); });
+}
+
+double bench_daemon::kill_and_restart() {
+  process_.reset(); // SIGKILL
+  auto began = now_ns();
+  start();
+  return seconds(now_ns() - began);
+}
+
+connection_options bench_daemon::by_socket() const {
+  connection_options options;
+  options.where = {endpoint_kind::unix_socket, socket(), {}, 0};
+  return options;
 }
 
 program_line bench_daemon::command(std::vector<std::string> arguments) const {
@@ -69,9 +91,7 @@ program_line bench_daemon::command(std::vector<std::string> arguments) const {
 }
 
 std::unique_ptr<connection> bench_daemon::connect() const {
-  connection_options options;
-  options.where = {endpoint_kind::unix_socket, socket(), {}, 0};
-  return need(connection::open(options));
+  return need(connection::open(by_socket()));
 }
 
 std::unique_ptr<connection> bench_daemon::connect_by_tls() const {

@@ -19,9 +19,17 @@ class bench_daemon {
 public:
   /// @param qemu QEMU's program; empty: searched for.
   explicit bench_daemon(const std::string& qemu);
+  bench_daemon(const bench_daemon&) = delete;
+  bench_daemon& operator=(const bench_daemon&) = delete;
+  /// Has it stop its VMs.
+  ~bench_daemon();
 
   const tests::temp_dir& folder() const noexcept { return folder_; }
   double resident() const { return process_->resident(); }
+
+  /// Kills it and starts another one in the same directory.
+  /// @returns the seconds from the start of that until it serves.
+  double kill_and_restart();
 
   /// `crosvisor ARGUMENT...` as whoever runs this.
   program_line command(std::vector<std::string> arguments) const;
@@ -31,6 +39,8 @@ public:
 
 private:
   std::string socket() const { return folder_ / "crosvisord.sock"; }
+  void start();
+  connection_options by_socket() const;
 
   tests::temp_dir folder_;
   std::uint16_t port_ = 0;

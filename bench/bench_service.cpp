@@ -15,12 +15,14 @@ namespace crosvisor::bench {
 namespace {
 
 embedded_service_options options_in(const tests::temp_dir& folder, const std::string& qemu,
-                                    const std::string& vsock_device) {
+                                    const std::string& vsock_device, const std::string& keeper) {
   embedded_service_options options;
   options.where = {folder / "run", folder / "state"};
   options.qemu = qemu;
   options.vsock_device = vsock_device;
   options.disk_plugin = CROSVISOR_DISK_PLUGIN;
+  options.keepers = !keeper.empty();
+  options.keeper = keeper;
   return options;
 }
 
@@ -43,8 +45,9 @@ void ask_all(const std::vector<vm_actor>& vms, Ask ask) {
 
 } // namespace
 
-bench_service::bench_service(const std::string& qemu, const std::string& vsock_device)
-    : service_(need(embedded_service::start(options_in(folder_, qemu, vsock_device)))),
+bench_service::bench_service(const std::string& qemu, const std::string& vsock_device,
+                             const std::string& keeper)
+    : service_(need(embedded_service::start(options_in(folder_, qemu, vsock_device, keeper)))),
       self_(std::make_unique<caf::scoped_actor>(service_->system())) {}
 
 bench_service::~bench_service() {

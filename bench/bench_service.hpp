@@ -24,7 +24,9 @@ class bench_service {
 public:
   /// @param qemu QEMU's program; empty: searched for.
   /// @param vsock_device crosvisor-vsock; empty: VMs have none.
-  explicit bench_service(const std::string& qemu, const std::string& vsock_device = {});
+  /// @param keeper crosvisor-keeper; empty: VMs have none.
+  explicit bench_service(const std::string& qemu, const std::string& vsock_device = {},
+                         const std::string& keeper = {});
   bench_service(const bench_service&) = delete;
   bench_service& operator=(const bench_service&) = delete;
   ~bench_service();

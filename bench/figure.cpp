@@ -94,6 +94,10 @@ const std::vector<figure_entry>& all_figures() {
      make_command_figure},
     {"create", "a guest that runs, by the daemon, against QEMU alone and virsh",
      make_create_figure},
+    {"keeper", "what a keeper adds to a start, and its memory", make_keeper_figure},
+    {"adoption", "a daemon that was killed, until it is there again with 100 VMs",
+     make_adoption_figure},
+    {"events", "events to 1,000 subscribers, against sending them alone", make_events_figure},
   };
   return all;
 }

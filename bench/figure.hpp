@@ -66,5 +66,8 @@ std::unique_ptr<figure> make_disk_figure(summary& to);
 std::unique_ptr<figure> make_request_figure(summary& to);
 std::unique_ptr<figure> make_command_figure(summary& to);
 std::unique_ptr<figure> make_create_figure(summary& to);
+std::unique_ptr<figure> make_keeper_figure(summary& to);
+std::unique_ptr<figure> make_adoption_figure(summary& to);
+std::unique_ptr<figure> make_events_figure(summary& to);
 
 } // namespace crosvisor::bench

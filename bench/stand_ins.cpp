@@ -20,8 +20,8 @@ const vmm_info& usable_qemu(const bench_service& service) {
 
 } // namespace
 
-stand_ins::stand_ins()
-    : service_(CROSVISOR_STAND_IN_QEMU),
+stand_ins::stand_ins(const std::string& keeper)
+    : service_(CROSVISOR_STAND_IN_QEMU, {}, keeper),
       kernel_(service_.path("kernel")),
       driver_(io::make_qemu_driver(usable_qemu(service_))) {
   std::ofstream{kernel_} << "a stand-in boots nothing\n";

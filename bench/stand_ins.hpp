@@ -21,7 +21,8 @@ struct stand_in {
 /// A service whose QEMU is the stand-in, and the driver to start the same without it.
 class stand_ins {
 public:
-  stand_ins();
+  /// @param keeper see bench_service.
+  explicit stand_ins(const std::string& keeper = {});
 
   bench_service& service() noexcept { return service_; }
   const io::vmm_driver& driver() const noexcept { return *driver_; }

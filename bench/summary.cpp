@@ -56,8 +56,8 @@ std::string ratio_text(double ours, double rival) {
   return rival > 0 ? fmt::format("{:.0f} %", 100 * ours / rival) : std::string{"-"};
 }
 
-std::string rate_text(double per_second) {
-  return fmt::format("{:.0f} VMs/s", per_second);
+std::string rate_text(double per_second, const std::string& of) {
+  return fmt::format("{:.0f} {}/s", per_second, of);
 }
 
 std::string kib_text(double bytes) {

@@ -41,7 +41,7 @@ std::string difference_text(double seconds);
 std::string ratio_text(double ours, double rival);
 
 /// `812 VMs/s`.
-std::string rate_text(double per_second);
+std::string rate_text(double per_second, const std::string& of = "VMs");
 
 /// `12.3 KiB`.
 std::string kib_text(double bytes);
