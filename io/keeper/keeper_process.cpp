@@ -3,9 +3,11 @@
 
 #include "crosvisor/io/service_signals.hpp"
 
+#include <linux/capability.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -22,6 +24,20 @@ void hold_little_memory() noexcept {
   ::mallopt(M_TOP_PAD, 16 << 10);
 }
 
+/// Of the first 32, as all that are needed are.
+constexpr __u32 needed_capabilities = 1u << CAP_KILL | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
+
+void drop_capabilities() noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capget, &header, held) != 0)
+    return;
+  auto kept = held[0].permitted & needed_capabilities;
+  held[0] = {kept, kept, 0};
+  held[1] = {0, 0, 0};
+  ::syscall(SYS_capset, &header, held);
+}
+
 } // namespace
 
 void become_keeper() noexcept {
@@ -36,6 +52,11 @@ void become_keeper() noexcept {
   for (auto number : {SIGUSR1, SIGUSR2, SIGALRM, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU})
     ::signal(number, SIG_IGN);
   hold_little_memory();
+}
+
+void launch_is_over() noexcept {
+  ::malloc_trim(0);
+  drop_capabilities();
 }
 
 } // namespace crosvisor::io

@@ -75,7 +75,7 @@ CAF_TEST(threads have every signal blocked but those of faults) {
   CAF_CHECK(!sigismember(&mask, SIGSEGV));
 }
 
-CAF_TEST(tasks of a pool without threads are its loop's) {
+CAF_TEST(a pool without threads has its tasks run by a loop) {
   event_loop loop{event_loop::on_this_thread{}};
   worker_pool pool{loop};
   std::vector<int> order;

@@ -2,6 +2,8 @@
 // A keeper whose VM has a vsock device: what its guest opens waits for a service.
 #include "crosvisor/tests/io/keeper/run_keeper.hpp"
 
+#include <sys/stat.h>
+
 #undef CAF_SUITE
 #define CAF_SUITE io.keeper.guest
 
@@ -31,6 +33,15 @@ struct fixture : run_keeper_fixture {
       said = text;
     }
     return said;
+  }
+
+  /// Those of the keeper that have effect.
+  std::string capabilities() {
+    std::ifstream lines{"/proc/" + std::to_string(keeper->pid()) + "/status"};
+    for (std::string key, value; lines >> key;)
+      if (key == "CapEff:" && lines >> value)
+        return value;
+    return {};
   }
 
   /// The keeper's children.
@@ -98,6 +109,40 @@ CAF_TEST(a keeper that is killed takes all of its VM with it) {
   CAF_CHECK_EQUAL(end(), "signal 9");
   for (const auto& child : all)
     CAF_CHECK(ends(child));
+}
+
+CAF_TEST(processes of a user of their own are signaled and killed with it) {
+  prepare("play=hang");
+  if (!confine()) {
+    CAF_CHECK(true);
+    return;
+  }
+  auto service = execute();
+  auto up = service.hear("up");
+  auto vmm = pidfd_of(up.body.value("pid", 0));
+  struct stat is {};
+  ::stat(("/proc/" + std::to_string(up.body.value("pid", 0))).c_str(), &is);
+  CAF_CHECK_EQUAL(is.st_uid, user_of(*launch.confinement.users, cid).uid);
+  service.leave();
+  auto next = connect();
+  next.hear("synced");
+  // What it needs no more is gone: CAP_DAC_OVERRIDE, CAP_FOWNER and CAP_KILL are left.
+  CAF_CHECK_EQUAL(capabilities(), "000000000000002a");
+  keeper->signal(SIGKILL);
+  CAF_CHECK_EQUAL(end(), "signal 9");
+  CAF_CHECK(ends(vmm));
+}
+
+CAF_TEST(what a user of its own had is removed) {
+  prepare("play=hang");
+  if (!confine()) {
+    CAF_CHECK(true);
+    return;
+  }
+  auto service = execute();
+  service.hear("up");
+  release(service);
+  check_nothing_left();
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

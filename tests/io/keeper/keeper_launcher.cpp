@@ -26,12 +26,13 @@ CAF_TEST(a VM runs with a keeper and nothing is left of both) {
   CAF_CHECK_EQUAL(names_in(folder), ".lock 2048 2048.socket");
   CAF_CHECK_EQUAL(ask(*vm, vmm_request::suspend), "done");
   CAF_CHECK_EQUAL(ask(*vm, vmm_request::resume), "done");
-  mailbox<std::string> answers;
+  mailbox<std::string> sizes;
   vm->set_balloon(1u << 20, [&](auto) {});
-  vm->get_balloon(
-    [&](auto got) { answers.put(got ? std::to_string(got->size_bytes) : "no size"); });
-  vm->connect_vsock(7, 100ms, [&](auto got) { answers.put(got ? "" : got.why().what); });
-  CAF_CHECK(answers.wait(2) == (std::vector<std::string>{"1048576", "the VM has no vsock"}));
+  vm->get_balloon([&](auto got) { sizes.put(got ? std::to_string(got->size_bytes) : "none"); });
+  CAF_CHECK(sizes.wait(1) == (std::vector<std::string>{"1048576"}));
+  mailbox<std::string> refusals;
+  vm->connect_vsock(7, 100ms, [&](auto got) { refusals.put(got ? "none" : got.why().what); });
+  CAF_CHECK(refusals.wait(1) == (std::vector<std::string>{"the VM has no vsock"}));
   CAF_CHECK_EQUAL(ask(*vm, vmm_request::power_button), "done");
   CAF_CHECK_EQUAL(end(), "shutdown, exit code 0: the guest powered off");
   release(vm);
@@ -53,8 +54,6 @@ CAF_TEST(whoever lets go of a VM kills it) {
   auto held = launch(request("play=up", 2050));
   service.reset();
   check_nothing_left();
-  CAF_CHECK_EQUAL(ask(*held, vmm_request::quit), "the VM's keeper is not there");
-  release(held);
 }
 
 CAF_TEST(a VM that was left is found and adopted and tells its life again) {

@@ -243,6 +243,17 @@ struct run_keeper_fixture {
     return -1;
   }
 
+  /// Whether VMs can have users of their own here; else says why it isn't tried.
+  bool confine() {
+    launch.confinement.users = io::vmm_user_range{};
+    auto able = io::check_vmm_users(*launch.confinement.users);
+    if (able)
+      able = io::check_reach(STAND_IN_QEMU, io::file_use::execute);
+    if (!able)
+      CAF_MESSAGE("not tried: " << able.why().what);
+    return static_cast<bool>(able);
+  }
+
   std::size_t descriptors() {
     auto path = "/proc/" + std::to_string(keeper->pid()) + "/fd";
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator{path}, {}));
