@@ -1,83 +1,94 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plays crosvisor-vsock with a guest that opens every host port as soon as it is served: on the
-// status port it says that its payload started and is ready, on others which port it is, and then
-// says nothing and stays. Guest ports greet whoever connects. Ends with its VMM or its service.
+// Plays crosvisor-vsock with a guest that is up at once: as soon as it is told that host port 3000
+// is served, the guest opens it 40 times, and writes 0, 1, … to its connections. Its port 7 answers
+// `seven`; it has no other. Ends with the VMM's connection.
+#include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/io/vsock/service_protocol.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
-namespace {
-
+using namespace crosvisor::io;
 using namespace crosvisor::io::vsock;
 
-bool send_with(int socket, channel_message message, int carried) {
+namespace {
+
+constexpr int guest_connections = 40;
+
+void send(int service, const channel_message& message, int fd) {
+  iovec part{const_cast<channel_message*>(&message), sizeof(message)};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  iovec part{&message, sizeof message};
-  msghdr packet{};
-  packet.msg_iov = &part;
-  packet.msg_iovlen = 1;
-  packet.msg_control = control;
-  packet.msg_controllen = sizeof control;
-  auto* header = CMSG_FIRSTHDR(&packet);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &carried, sizeof carried);
-  return ::sendmsg(socket, &packet, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof message);
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (fd >= 0) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof(control);
+    auto* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(rights), &fd, sizeof(int));
+  }
+  if (::sendmsg(service, &header, MSG_NOSIGNAL) < 0)
+    std::exit(1);
 }
 
-/// A connection of the guest's, which has said this; the guest's end stays open.
-bool open_connection(int service, channel_message message, const std::string& words) {
+/// A connection on which the guest has said something, and all that it had to say.
+void send_said(int service, channel_message message, const std::string& text) {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
-    return false;
-  auto said = ::send(ends[1], words.data(), words.size(), MSG_NOSIGNAL);
-  auto sent = send_with(service, message, ends[0]);
-  ::close(ends[0]);
-  return sent && said == static_cast<ssize_t>(words.size());
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+    std::exit(1);
+  unique_fd host{ends[0]}, guest{ends[1]};
+  if (::send(guest.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0)
+    std::exit(1);
+  send(service, message, host.get());
 }
 
-bool answer(int service, channel_message asked) {
-  constexpr std::uint32_t status_port = 5000;
-  auto number = std::to_string(asked.port);
-  switch (asked.kind) {
-    case message_kind::listen:
-      asked.kind = message_kind::opened;
-      asked.peer_port = 1024;
-      return open_connection(service, asked,
-                             asked.port == status_port
-                               ? "{\"status\": \"started\"}\n{\"status\": \"ready\"}\n"
-                               : "port " + number);
-    case message_kind::connect:
-      asked.kind = message_kind::connected;
-      return open_connection(service, asked, "guest port " + number);
-    default: return true;
+void serve(int service, const channel_message& asked) {
+  channel_message answer;
+  answer.id = asked.id;
+  answer.port = asked.port;
+  if (asked.kind == message_kind::listen && asked.port == 3000) {
+    answer.kind = message_kind::opened;
+    for (int i = 0; i < guest_connections; ++i)
+      send_said(service, answer, std::to_string(i));
+  } else if (asked.kind == message_kind::connect && asked.port == 7) {
+    answer.kind = message_kind::connected;
+    send_said(service, answer, "seven");
+  } else if (asked.kind == message_kind::connect) {
+    answer.kind = message_kind::refused;
+    answer.error = ECONNREFUSED;
+    send(service, answer, -1);
   }
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-  int vmm = -1;
-  int service = -1;
+  int vmm = -1, service = -1;
   for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--vmm-fd") == 0)
+    if (argv[i] == std::string{"--vmm-fd"})
       vmm = std::atoi(argv[i + 1]);
-    if (std::strcmp(argv[i], "--service-fd") == 0)
+    if (argv[i] == std::string{"--service-fd"})
       service = std::atoi(argv[i + 1]);
   }
-  pollfd waits[] = {{service, POLLIN, 0}, {vmm, POLLIN, 0}};
-  while (::poll(waits, 2, -1) > 0 && waits[1].revents == 0) {
+  pollfd ready[2] = {{vmm, POLLIN, 0}, {service, POLLIN, 0}};
+  while (::poll(ready, 2, -1) > 0) {
+    char ignored[4096];
+    if (ready[0].revents != 0 && ::read(vmm, ignored, sizeof(ignored)) <= 0)
+      return 0;
     channel_message asked;
-    if (::recv(service, &asked, sizeof asked, 0) != static_cast<ssize_t>(sizeof asked)
-        || !answer(service, asked))
-      break;
+    if (ready[1].revents == 0)
+      continue;
+    if (::recv(service, &asked, sizeof(asked), 0) != sizeof(asked))
+      return 0;
+    serve(service, asked);
   }
+  return 1;
 }

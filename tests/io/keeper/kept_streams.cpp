@@ -22,7 +22,7 @@ struct fixture : launcher_fixture {
 
   /// A service whose VMs have vsock.
   void open_door() {
-    options.how.vsock_program = STAND_IN_VSOCK;
+    options.how.vsock_program = STAND_IN_TALKING_VSOCK;
     options.how.door = std::make_shared<guest_door>(make_shared_loop("test-door"), vsock_calls{});
     options.how.door->open(
       {[this](guest_connection made) { connections.put(std::move(made)); }, [](auto, auto) {}});
