@@ -3,8 +3,10 @@
 
 #include "crosvisor/io/service_signals.hpp"
 
+#include <link.h>
 #include <linux/capability.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -26,6 +28,21 @@ void hold_little_memory() noexcept {
 
 /// Of the first 32, as all that are needed are.
 constexpr __u32 needed_capabilities = 1u << CAP_KILL | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
+
+/// The pages of this program's own code and constants, which come back from its file one by one as
+/// they are used: what launched the VM is not used again.
+int give_back_code(dl_phdr_info* of, std::size_t, void*) noexcept {
+  for (auto i = 0; i < of->dlpi_phnum; ++i) {
+    const auto& part = of->dlpi_phdr[i];
+    if (part.p_type != PT_LOAD || (part.p_flags & PF_W) != 0)
+      continue;
+    auto page = static_cast<ElfW(Addr)>(::sysconf(_SC_PAGESIZE));
+    auto begin = (of->dlpi_addr + part.p_vaddr) & ~(page - 1);
+    auto end = of->dlpi_addr + part.p_vaddr + part.p_memsz;
+    ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
+  return 1; // The program comes first, and is all that is there.
+}
 
 void drop_capabilities() noexcept {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -56,6 +73,7 @@ void become_keeper() noexcept {
 
 void launch_is_over() noexcept {
   ::malloc_trim(0);
+  ::dl_iterate_phdr(give_back_code, nullptr);
   drop_capabilities();
 }
 
