@@ -106,6 +106,8 @@ void vm_supervisor_state::act(vm_action action) {
       return bury();
     case vm_action::finish_streams: return finish_streams();
     case vm_action::bury: return bury();
+    case vm_action::restart: return restart();
+    case vm_action::revive: return revive();
   }
 }
 
@@ -116,10 +118,18 @@ void vm_supervisor_state::arm(caf::timespan bound) {
 // -- starting -----------------------------------------------------------------
 
 caf::result<vm_info> vm_supervisor_state::start() {
-  auto first = phase_ == vm_phase::created && needs_images();
-  if (!apply(first ? vm_input::build : vm_input::start))
-    return not_now("start");
-  return starting_.emplace_back(self_->make_response_promise<vm_info>());
+  auto first = phase_ == vm_phase::created;
+  if (first)
+    launch_error_ = keep_origin();
+  auto promise = self_->make_response_promise<vm_info>();
+  starting_.push_back(promise);
+  if (launch_error_ && first) {
+    apply(vm_input::kill);
+  } else if (!apply(first && needs_images() ? vm_input::build : vm_input::start)) {
+    starting_.pop_back();
+    promise.deliver(not_now("start"));
+  }
+  return promise;
 }
 
 void vm_supervisor_state::begin_life() {
@@ -131,8 +141,18 @@ void vm_supervisor_state::begin_life() {
 void vm_supervisor_state::launch() {
   begin_life();
   request_.streams = streams_;
+  note_life();
   request_.notes = notes_;
   process_ = launcher_->launch(std::move(request_), report_to(self_));
+}
+
+void vm_supervisor_state::note_life() {
+  note(ending_note, "");
+  if (!may_restart())
+    return;
+  plan_.begin(self_->clock().now());
+  note(restarts_note, std::to_string(info_.restarts));
+  note(plan_note, plan_.encode(self_->clock().now(), unix_time_ms()));
 }
 
 void vm_supervisor_state::note(std::string key, std::string value) {
@@ -151,7 +171,7 @@ void vm_supervisor_state::up(std::int32_t pid) {
 }
 
 void vm_supervisor_state::announce() {
-  had_started_ = true;
+  had_started_ = ever_started_ = true;
   set_state(vm_state::started);
   for (auto& promise : std::exchange(starting_, {}))
     promise.deliver(info_);
@@ -161,7 +181,7 @@ void vm_supervisor_state::announce() {
 void vm_supervisor_state::launch_failed(caf::error why) {
   info_.exit = {exit_kind::none, 0, death_reason::start_failed, sentence_of(why)};
   launch_error_ = std::move(why);
-  apply(vm_input::launch_failed);
+  apply(after(vm_input::launch_failed));
 }
 
 // -- stopping -----------------------------------------------------------------
@@ -176,6 +196,7 @@ caf::result<vm_info> vm_supervisor_state::stop(vm_input how, caf::timespan grace
 }
 
 void vm_supervisor_state::end(vm_ending ending) {
+  stopped_ = true;
   begin_end(ending);
   if (!replaying_)
     return go_on_ending(ending);
@@ -184,6 +205,9 @@ void vm_supervisor_state::end(vm_ending ending) {
 }
 
 void vm_supervisor_state::begin_end(const vm_ending& ending) {
+  // So that there is no next life either when this process ends just now.
+  if (phase_ == vm_phase::waiting)
+    note(ending_note, encode_ending(ending));
   if (!is_ending_open())
     return;
   if (cause_ == end_cause::none)
@@ -215,11 +239,6 @@ void vm_supervisor_state::press_power_button() {
   self_->delayed_send(self_, timeouts_.press_again, caf::tick_atom::value, step_);
 }
 
-void vm_supervisor_state::press_again(std::uint64_t step) {
-  if (step == step_ && phase_ == vm_phase::asking_guest)
-    press_power_button();
-}
-
 void vm_supervisor_state::ask_to_quit() {
   tell(vm_event_kind::stopping, "VMM stop");
   arm(timeouts_.quit);
@@ -244,7 +263,9 @@ void vm_supervisor_state::expired(std::uint64_t step) {
     launch_error_ = caf::make_error(vm_errc::timed_out, "the VM's images were not made in time");
   if (phase_ == vm_phase::finishing)
     log::warn(about(), "vm {} is dead, and what its guest sent last is not read yet", info_.cid);
-  apply(vm_input::expired);
+  if (phase_ == vm_phase::reviving)
+    return give_up(revive_problem_);
+  apply(after(vm_input::expired));
 }
 
 // -- death --------------------------------------------------------------------
@@ -261,7 +282,7 @@ void vm_supervisor_state::exited(vmm_exit exit) {
 void vm_supervisor_state::finish_streams() {
   streams_finished_ = true;
   if (!streams_) {
-    apply(vm_input::streams_done);
+    apply(after(vm_input::streams_done));
     return;
   }
   arm(timeouts_.finish);
@@ -272,26 +293,36 @@ void vm_supervisor_state::finish_streams() {
 
 void vm_supervisor_state::streams_done(std::uint32_t life) {
   if (life == info_.restarts)
-    apply(vm_input::streams_done);
+    apply(after(vm_input::streams_done));
+}
+
+vmm_exit vm_supervisor_state::judged() const {
+  if (between_lives_ && !given_up_.empty())
+    return {exit_kind::none, 0, death_reason::infrastructure_error, given_up_};
+  if (between_lives_)
+    return {exit_kind::none, 0, death_reason::killed, "stopped before it was started again"};
+  auto exit = info_.exit;
+  if (!process_ && exit.kind == exit_kind::none) {
+    // Nothing ever ran: what is judged is the stop alone.
+    exit = {exit_kind::none, 0, death_reason::killed, "stopped before it was started"};
+    if (launch_error_)
+      exit = {exit_kind::none, 0, death_reason::start_failed, sentence_of(launch_error_)};
+  }
+  return judge_death(std::move(exit), cause_, had_started_, fault_);
 }
 
 void vm_supervisor_state::bury() {
-  if (!process_ && info_.exit.kind == exit_kind::none) {
-    // Nothing ever ran: what is judged is the stop alone.
-    request_.files.reset();
-    request_.disks.reset();
-    if (launch_error_)
-      info_.exit = {exit_kind::none, 0, death_reason::start_failed, sentence_of(launch_error_)};
-    else
-      info_.exit = {exit_kind::none, 0, death_reason::killed, "stopped before it was started"};
-  }
-  // Whoever reads the output of a VM that never ran finds its end too.
-  if (streams_ && !std::exchange(streams_finished_, true))
-    streams_->finish([] {});
-  info_.exit = judge_death(std::move(info_.exit), cause_, had_started_, fault_);
+  info_.exit = judged();
   info_.reason = info_.exit.reason;
   info_.suspended = false;
   info_.vmm_pid = 0;
+  request_ = {};
+  origin_.reset();
+  // Whoever reads the output of a VM that never ran finds its end too.
+  if (streams_ && !std::exchange(streams_finished_, true))
+    streams_->finish([] {});
+  if (!given_up_.empty())
+    tell(vm_event_kind::given_up, given_up_);
   log::info(about(), "vm {} died: {} ({})", info_.cid, to_string(info_.reason),
             to_string(info_.exit));
   set_state(vm_state::dead, info_.exit.detail);
@@ -299,8 +330,13 @@ void vm_supervisor_state::bury() {
   self_->delayed_send(self_, timeouts_.forget, expired_atom::value, ++step_);
   if (!process_)
     return released();
-  process_->release(
-    [self = vm_supervisor_actor{self_}] { caf::anon_send(self, caf::delete_atom::value); });
+  release_process();
+}
+
+void vm_supervisor_state::release_process() {
+  if (!std::exchange(releasing_, true))
+    process_->release(
+      [self = vm_supervisor_actor{self_}] { caf::anon_send(self, caf::delete_atom::value); });
 }
 
 void vm_supervisor_state::answer_the_waiting() {
@@ -313,6 +349,11 @@ void vm_supervisor_state::answer_the_waiting() {
 }
 
 void vm_supervisor_state::released() {
+  releasing_ = false;
+  if (phase_ == vm_phase::reviving) {
+    process_.reset();
+    return go_on_reviving();
+  }
   released_ = true;
   if (draining_)
     self_->quit();
@@ -346,6 +387,8 @@ std::string vm_supervisor_state::doing() const {
     return " and being taken back";
   if (phase_ == vm_phase::finishing)
     return " and has ended";
+  if (between_lives_)
+    return " and waits to be started again";
   return phase_ > vm_phase::running && phase_ < vm_phase::finishing ? " and being stopped" : "";
 }
 
