@@ -86,8 +86,10 @@ io::result<adopted_vm> create(caf::scoped_actor& self, const service_actor& serv
               std::move(wanted.files), owner)
     .receive(
       [&](vm_actor& vm, vm_info& info) {
-        made = adopted_vm{
-          std::move(vm), std::move(info), {{door::references_note, door::encode({true, {}})}}};
+        made =
+          adopted_vm{std::move(vm),
+                     std::move(info),
+                     {{door::references_note, door::encode(door::noted_references{true, {}})}}};
       },
       [&](const caf::error& why) {
         made = io::failure{0, sentence_of(why)};
