@@ -60,11 +60,12 @@ private:
 
 struct keeper_host {
   keeper_host(keeper_launcher_options with, std::shared_ptr<event_loop> on,
-              std::shared_ptr<const keeper_places> there, std::unique_ptr<log_store> store,
-              std::string boot)
+              std::shared_ptr<const keeper_places> there, unique_fd lock,
+              std::unique_ptr<log_store> store, std::string boot)
       : options(std::move(with)),
         loop(std::move(on)),
         places(std::move(there)),
+        places_lock(std::move(lock)),
         logs(std::move(store)),
         boot_id(std::move(boot)),
         workers(options.how.workers, "crosvisor-keep") {}
@@ -72,6 +73,7 @@ struct keeper_host {
   const keeper_launcher_options options;
   const std::shared_ptr<event_loop> loop;
   const std::shared_ptr<const keeper_places> places;
+  const unique_fd places_lock;
   const std::unique_ptr<log_store> logs;
   const std::string boot_id;
   const std::shared_ptr<living_keepers> living = std::make_shared<living_keepers>();

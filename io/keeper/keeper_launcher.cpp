@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <exception>
+#include <future>
 #include <utility>
 
 namespace crosvisor::io {
@@ -65,6 +66,12 @@ public:
     }
     if (auto left = living.close(closing_bound); left > 0)
       log::error("{} keepers did not end when their vms were killed", left);
+    // What has just been told may still be on its way out of the loop.
+    auto loop = host_->loop;
+    host_ = nullptr;
+    std::promise<void> idle;
+    loop->post([&] { idle.set_value(); });
+    idle.get_future().wait();
   }
 
   std::shared_ptr<vmm_process> launch(launch_request request, vmm_callbacks callbacks) override {
@@ -170,14 +177,17 @@ result<keeper_backend> make_keeper_backend(const keeper_launcher_options& option
     keeper_places::open(options.folder, options.how.state_dir, options.how.confinement.cgroups());
   if (!places)
     return places.why();
+  auto lock = (*places)->lock();
+  if (!lock)
+    return lock.why();
   auto logs = log_store::open(options.how.state_dir, options.how.kept_logs);
   if (!logs)
     return logs.why();
   auto found = find_keepers(**places, *boot_id, options.hello_bound);
   try {
     auto loop = make_shared_loop("crosvisor-vms");
-    auto host = std::make_unique<keeper_host>(options, loop, std::move(*places), std::move(*logs),
-                                              std::move(*boot_id));
+    auto host = std::make_unique<keeper_host>(options, loop, std::move(*places), std::move(*lock),
+                                              std::move(*logs), std::move(*boot_id));
     keeper_backend made;
     made.kept = vms_of(found.all);
     made.unusable = std::move(found.unusable);

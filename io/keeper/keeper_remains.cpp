@@ -39,20 +39,24 @@ keeper_places::open(const std::string& folder, const std::string& state_dir,
   auto dir = open_private_dir(folder);
   if (!dir)
     return dir.why();
-  auto what = "keepers' folder " + in_quotes(folder);
-  auto flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  unique_fd lock{::openat(dir->get(), lock_name, flags, 0600)};
-  if (!lock || (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno != EWOULDBLOCK))
-    return last_failure(what);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-    return failure{EBUSY, what + " is in use by another process"};
   auto made = std::make_shared<keeper_places>();
   made->folder = folder;
   made->folder_fd = std::move(*dir);
-  made->folder_lock = std::move(lock);
   made->state_dir = state_dir;
   made->cgroups = std::move(cgroups);
   return std::shared_ptr<const keeper_places>{std::move(made)};
+}
+
+result<unique_fd> keeper_places::lock() const {
+  auto what = "keepers' folder " + in_quotes(folder);
+  auto flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  unique_fd file{::openat(folder_fd.get(), lock_name, flags, 0600)};
+  if (!file)
+    return last_failure(what);
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
+    return errno == EWOULDBLOCK ? failure{EBUSY, what + " is in use by another process"}
+                                : last_failure(what);
+  return file;
 }
 
 std::string keeper_places::socket_path(vm_cid cid) const {

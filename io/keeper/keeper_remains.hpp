@@ -16,17 +16,18 @@ namespace crosvisor::io {
 
 /// Where keepers have what they have. Any thread.
 struct keeper_places {
-  std::string folder;    ///< Of sockets and runtime directories.
-  unique_fd folder_fd;   ///< The same, opened.
-  unique_fd folder_lock; ///< Held by this process.
+  std::string folder;  ///< Of sockets and runtime directories.
+  unique_fd folder_fd; ///< The same, opened.
   std::string state_dir;
   std::shared_ptr<cgroup_tree> cgroups; ///< Null: none.
 
-  /// Makes the folder (0700) where it is missing, and takes its lock. EBUSY: another process has
-  /// it.
+  /// Makes the folder (0700) where it is missing.
   static result<std::shared_ptr<const keeper_places>> open(const std::string& folder,
                                                            const std::string& state_dir,
                                                            std::shared_ptr<cgroup_tree> cgroups);
+
+  /// The folder's lock, for as long as the result is held. EBUSY: another process has it.
+  result<unique_fd> lock() const;
 
   std::string socket_path(vm_cid cid) const;
   std::string runtime_root(vm_cid cid) const;

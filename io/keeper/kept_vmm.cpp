@@ -131,6 +131,8 @@ void kept_vmm::release(std::function<void()> done) {
 void kept_vmm::abandon() {
   if (living_->leaving)
     return;
+  if (!living_->while_open([] {}))
+    return remains_->remove_record(); // Nothing else is left of it.
   signal(SIGKILL);
   release([] {});
 }
