@@ -36,7 +36,7 @@ struct embedded_service_options {
   /// it.
   bool keepers = false;
   /// The keepers' program; empty: searched for.
-  std::string keeper;
+  std::string keeper = {};
   /// What was told of the VMs that keepers have; called once, before the service begins. Empty:
   /// nothing is known.
   std::function<std::map<vm_cid, vm_history>(const std::vector<io::kept_vm>&)> histories = {};

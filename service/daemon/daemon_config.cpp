@@ -5,6 +5,7 @@
 #include "crosvisor/io/config/json_comments.hpp"
 #include "crosvisor/io/config/open_vm_files.hpp"
 #include "crosvisor/io/listening_socket.hpp"
+#include "crosvisor/service/daemon/autostart_fields.hpp"
 #include "crosvisor/service/daemon/daemon_fields.hpp"
 #include "crosvisor/service/endpoint.hpp"
 
@@ -24,7 +25,6 @@ using config_ref = daemon_config&;
 
 constexpr std::uint32_t max_connections = 65536;
 constexpr std::uint32_t max_seconds = 3600;
-constexpr std::size_t max_autostart_vms = 256;
 constexpr std::uint32_t last_uid = std::numeric_limits<std::uint32_t>::max() - 1;
 
 // -- who is let in ------------------------------------------------------------
@@ -178,48 +178,6 @@ constexpr config_field<daemon_config> vmm_fields[] = {
    [](value_ref v, path_ref p, config_ref c) { return read_absolute_path(v, p, c.vmm_cgroup); }},
 };
 
-// -- what is started with it --------------------------------------------------
-
-constexpr config_field<autostart_vm> autostart_fields[] = {
-  {"config",
-   [](value_ref v, path_ref p, autostart_vm& vm) { return io::read_path(v, p, vm.config); }},
-  {"name",
-   [](value_ref v, path_ref p, autostart_vm& vm) -> check {
-     if (auto problem = io::read_text(v, p, vm.name))
-       return problem;
-     if (valid_vm_name(vm.name))
-       return std::nullopt;
-     return io::unexpected_value(v, p,
-                                 "a VM's name: letters, digits, \".\", \"_\" and \"-\", a "
-                                 "letter first, at most 64 bytes");
-   }},
-  {"owner",
-   [](value_ref v, path_ref p, autostart_vm& vm) { return read_user(v, p, vm.owner_uid); }},
-  {"restart",
-   [](value_ref v, path_ref p, autostart_vm& vm) {
-     return io::read_word(v, p, R"("never", "on_failure" or "always")", parse_restart_policy,
-                          vm.restart.emplace());
-   }},
-};
-
-check read_autostart(value_ref value, path_ref path, config_ref config) {
-  if (value.kind != io::json_kind::array)
-    return io::unexpected_value(value, path, "an array");
-  if (value.items.size() > max_autostart_vms)
-    return config_problem{value.offset, path + ": " + std::to_string(value.items.size())
-                                          + " VMs; at most " + std::to_string(max_autostart_vms)
-                                          + " are allowed"};
-  for (std::size_t i = 0; i < value.items.size(); ++i) {
-    auto item_path = path + '[' + std::to_string(i) + ']';
-    auto& vm = config.autostart.emplace_back();
-    if (auto problem = io::read_object(value.items[i], item_path, autostart_fields, vm))
-      return problem;
-    if (vm.config.empty())
-      return config_problem{value.items[i].offset, item_path + ": \"config\" is missing"};
-  }
-  return std::nullopt;
-}
-
 std::optional<log::level> level_of(const std::string& word) {
   for (auto [name, level] : {std::pair{"debug", log::level::debug},
                              {"info", log::level::info},
@@ -248,7 +206,8 @@ constexpr config_field<daemon_config> fields[] = {
   {"images", read_part<image_fields>},
   {"programs", read_part<program_fields>},
   {"vmm", read_part<vmm_fields>},
-  {"autostart", read_autostart},
+  {"autostart",
+   [](value_ref v, path_ref p, config_ref c) { return read_autostart(v, p, c.autostart); }},
   {"log",
    [](value_ref v, path_ref p, config_ref c) {
      return io::read_word(v, p, R"("debug", "info", "warn" or "error")", level_of, c.log_level);

@@ -60,7 +60,7 @@ void doorkeeper_state::begin(door_options options) {
   self_->monitor(options_.service);
   if (options_.journal)
     told_ = options_.journal->load();
-  adopt(std::move(options_.adopted));
+  adopt(std::exchange(options_.adopted, {}));
 }
 
 doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options options) {

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -94,12 +95,15 @@ private:
 
   // -- what an earlier door had -------------------------------------------------
 
-  void adopt(std::vector<adopted_vm> all);
+  /// Which VM it is: its CID, and when it was created.
+  using vm_key = std::pair<vm_cid, std::int64_t>;
+
+  void adopt(const std::vector<adopted_vm>& all);
   void adopt(const adopted_vm& kept);
   void adopt_references(vm_entry& vm, const io::vm_notes& notes);
   /// Tells of VMs that the journal has as living and nobody has adopted.
-  void bury_missing();
-  void remember_forgotten();
+  void bury_missing(const std::set<vm_key>& there);
+  void remember_forgotten(std::set<vm_key> known);
 
   // -- the steps of those -----------------------------------------------------
 

@@ -5,7 +5,6 @@
 
 #include "crosvisor/io/logging.hpp"
 
-#include <set>
 #include <utility>
 
 namespace crosvisor::door {
@@ -32,11 +31,15 @@ vm_event last_words_for(const io::told_vm& vm) {
 
 } // namespace
 
-void doorkeeper_state::adopt(std::vector<adopted_vm> all) {
+void doorkeeper_state::adopt(const std::vector<adopted_vm>& all) {
+  std::set<vm_key> there;
+  for (const auto& vm : all)
+    there.emplace(vm.info.cid, vm.info.created_ms);
+  bury_missing(there);
+  // Before those that are there, which are newer.
+  remember_forgotten(there);
   for (const auto& vm : all)
     adopt(vm);
-  bury_missing();
-  remember_forgotten();
 }
 
 void doorkeeper_state::adopt(const adopted_vm& kept) {
@@ -73,11 +76,10 @@ void doorkeeper_state::adopt_references(vm_entry& vm, const io::vm_notes& notes)
   stop_if_unwanted(vm);
 }
 
-void doorkeeper_state::bury_missing() {
+void doorkeeper_state::bury_missing(const std::set<vm_key>& there) {
   auto living = told_.living;
   for (const auto& [cid, told] : living) {
-    const auto* vm = vms_.find(cid);
-    if (vm && vm->id.created_ms == told.created_ms)
+    if (there.contains({cid, told.created_ms}))
       continue;
     auto event = last_words_for(told);
     log::warn("vm {} is lost: {}", cid, event.detail);
@@ -86,14 +88,10 @@ void doorkeeper_state::bury_missing() {
 }
 
 /// Those of whom there are still events, the oldest first.
-void doorkeeper_state::remember_forgotten() {
-  std::set<std::pair<vm_cid, std::int64_t>> seen;
-  for (const auto& [event, created_ms, owner] : told_.events) {
-    const auto* vm = vms_.find(event.cid);
-    auto is_there = vm && vm->id.created_ms == created_ms;
-    if (!is_there && seen.emplace(event.cid, created_ms).second)
+void doorkeeper_state::remember_forgotten(std::set<vm_key> known) {
+  for (const auto& [event, created_ms, owner] : told_.events)
+    if (known.emplace(event.cid, created_ms).second)
       vms_.remember({event.cid, event.name, {owner}, created_ms});
-  }
 }
 
 } // namespace crosvisor::door
