@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a keeper and the service that is there now say to each other.
 //
-// AF_UNIX, SOCK_SEQPACKET. A packet is one JSON object, then, in a `chunk`, a NUL and the bytes
-// themselves; at most max_keeper_packet_bytes, with at most 32 descriptors (SCM_RIGHTS). `type`
-// says which packet it is. A reader leaves keys and types that it doesn't know, so that a service
-// understands the keepers of the version before; what isn't an object ends the connection. A keeper
-// has one service at a time: it takes the next connection when the one before has ended, and takes
-// it from its own user alone (SO_PEERCRED), as the service does with keepers.
+// AF_UNIX, SOCK_SEQPACKET, at keeper_launch::socket_path. A packet is one JSON object, then, in a
+// `chunk`, a NUL and the bytes themselves; at most max_keeper_packet_bytes, with at most 32
+// descriptors (SCM_RIGHTS). `type` says which packet it is. A reader leaves keys and types that it
+// doesn't know, so that a service understands the keepers of the version before; what isn't an
+// object ends the connection. A keeper has one service at a time: it takes the next connection when
+// the one before has ended, and takes it from its own user alone (SO_PEERCRED), as the service does
+// with keepers.
 //
 // A keeper that can't begin says launch_failed, without a hello, and ends.
 //

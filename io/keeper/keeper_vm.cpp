@@ -8,6 +8,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
+
+#include <cerrno>
 #include <utility>
 
 namespace crosvisor::io {
@@ -59,8 +62,10 @@ result<std::shared_ptr<keeper_vm>> keeper_vm::make(std::shared_ptr<event_loop> l
   made->door_ = std::make_shared<guest_door>(made->loop_, vsock_calls{});
   how.door = made->door_;
   auto launcher = make_linux_vmm_launcher(how, driver_of(launch.vmm));
-  if (!launcher)
+  if (!launcher) {
+    made->remove_runtime_root();
     return launcher.why();
+  }
   made->launcher_ = std::move(*launcher);
   made->streams_ = make_served_guest_streams(made->loop_, made->status_callbacks(), stream_options);
   vsock_callbacks on_guest;
@@ -176,9 +181,12 @@ void keeper_vm::release(std::function<void()> done) {
 
 void keeper_vm::remove_runtime_root() {
   auto slash = runtime_root_.rfind('/');
-  auto parent = open_private_dir(runtime_root_.substr(0, slash));
-  auto removed = parent ? remove_tree(parent->get(), runtime_root_.substr(slash + 1))
-                        : result<void>{parent.why()};
+  auto above = runtime_root_.substr(0, slash);
+  unique_fd parent{::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  if (!parent && errno == ENOENT)
+    return;
+  auto removed = parent ? remove_tree(parent.get(), runtime_root_.substr(slash + 1))
+                        : result<void>{last_failure(above)};
   if (!removed)
     log::warn("runtime directory \"{}\" stays: {}", runtime_root_, removed.why().what);
 }

@@ -141,6 +141,15 @@ CAF_TEST(a keeper that cannot begin says why and leaves nothing) {
   CAF_CHECK_EQUAL(names_in(state + "/keepers"), "");
 }
 
+CAF_TEST(nor does one that fails in the middle leave anything) {
+  prepare("play=up");
+  dir.write("state/logs", "no folder");
+  auto service = execute();
+  CAF_CHECK_EQUAL(service.hear().type(), "launch_failed");
+  CAF_CHECK_EQUAL(end(), "exit code 1");
+  check_nothing_left();
+}
+
 CAF_TEST(a host that goes down ends the VM and is recorded) {
   auto service = start();
   auto vmm = pidfd_of(service.hear("up").body.value("pid", 0));
