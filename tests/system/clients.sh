@@ -220,7 +220,7 @@ begin "the next one takes the socket over"
 start_daemon
 await "word of the new connection" all_said '^crosvisor: connected to .* again'
 check "the VM is its client's" is_in_state actor started
-kill -INT "$pid"
+kill -TERM "$pid"
 wait "$pid"
 check "the VM is gone" is_gone actor
 kill "${watchers[@]}"

@@ -63,14 +63,8 @@ stop_daemon() {
 
 # The keepers of the daemon's VMs, which outlive it.
 keepers() {
-  local link
-  for link in /proc/[0-9]*/fd/*; do
-    case $(readlink "$link" 2>/dev/null) in
-      "$CROSVISOR_STATE_DIR"/keepers/*)
-        link=${link#/proc/}
-        [ "${link%%/*}" = "$daemon_pid" ] || echo "${link%%/*}" ;;
-    esac
-  done | sort -u
+  find /proc/[0-9]*/fd -lname "$CROSVISOR_STATE_DIR/keepers/*" 2>/dev/null | cut -d/ -f3 | sort -u \
+    | grep -vx "${daemon_pid:-none}"
 }
 
 # Nothing is left of a test that fails halfway.

@@ -127,10 +127,12 @@ complaints() {
 
 # -- what is left --------------------------------------------------------------
 
-# The file `cids` has no content and stays: its locks are what counts.
+# The file `cids` has no content and stays, as does the folder of a daemon's keepers: their locks are
+# what counts.
 nothing_left() {
   equal "what is left in the runtime directory" \
-    "$(find "$CROSVISOR_RUNTIME_DIR" -mindepth 1 ! -name cids 2>/dev/null)" ""
+    "$(find "$CROSVISOR_RUNTIME_DIR" -mindepth 1 ! -name cids ! -name keepers ! -path '*/keepers/.lock' \
+      2>/dev/null)" ""
   equal "what still runs" "$(running)" ""
 }
 
