@@ -4,7 +4,6 @@
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/keeper/keeper_values.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -89,10 +88,9 @@ void keeper_link::take_answer(keeper_message message) {
   auto number = id->get<std::uint64_t>();
   auto errno_value = code->get<std::int64_t>();
   auto what = text_of(message.body, "what");
-  if (errno_value == 0)
+  if (errno_value == 0 && what.empty())
     return answer(number, std::move(message));
-  answer(number,
-         failure{static_cast<int>(std::max<std::int64_t>(errno_value, 0)), std::move(what)});
+  answer(number, failure{static_cast<int>(errno_value), std::move(what)});
 }
 
 void keeper_link::answer(std::uint64_t id, result<keeper_message> with) {

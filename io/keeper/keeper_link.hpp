@@ -34,7 +34,7 @@ struct keeper_message {
 /// Used on the loop's thread alone; made on any. What is sent before it is open waits for that.
 class keeper_link : public std::enable_shared_from_this<keeper_link> {
 public:
-  /// `answer`, whose code was 0; else why there is none: what the keeper says, ETIMEDOUT, or
+  /// `answer`, by which it is done; else why there is none: what the keeper says, ETIMEDOUT, or
   /// ENOTCONN after the end.
   using answered = std::function<void(result<keeper_message> answer)>;
 

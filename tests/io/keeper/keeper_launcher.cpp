@@ -43,6 +43,13 @@ CAF_TEST(a VM runs with a keeper and nothing is left of both) {
   CAF_CHECK_EQUAL(told(2), "up exit");
 }
 
+CAF_TEST(what a VMM refuses is refused in its words) {
+  open();
+  auto vm = launch(request("play=refuse-quit"));
+  CAF_CHECK_EQUAL(told(1), "up");
+  CAF_CHECK_EQUAL(ask(*vm, vmm_request::quit), "QEMU: not now");
+}
+
 CAF_TEST(whoever lets go of a VM kills it) {
   open();
   auto vm = launch(request());
