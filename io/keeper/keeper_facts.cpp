@@ -2,6 +2,7 @@
 #include "crosvisor/io/keeper/keeper_facts.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace crosvisor::io {
@@ -46,6 +47,18 @@ stream_socket keeper_facts::take(std::uint64_t connection) {
   auto socket = std::move(found->socket);
   facts_.erase(found);
   return socket;
+}
+
+void keeper_facts::read_waiting(
+  const std::function<void(std::uint32_t port, stream_socket socket)>& read) {
+  std::set<std::uint32_t> known;
+  std::erase_if(facts_, [&](auto& fact) {
+    if (fact.what != keeper_fact::kind::connection)
+      return false;
+    if (fact.socket)
+      read(fact.port, std::exchange(fact.socket, nullptr));
+    return !known.insert(fact.port).second;
+  });
 }
 
 void keeper_facts::drop_connections() {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 
 namespace crosvisor::io {
@@ -18,7 +19,8 @@ struct keeper_fact {
   kind what = kind::up;
   std::string packet;           ///< Its JSON object.
   std::uint64_t connection = 0; ///< Of a `connection`: its number.
-  stream_socket socket = {};    ///< Of a `connection`: the guest's.
+  std::uint32_t port = 0;       ///< Of a `connection`: the host's.
+  stream_socket socket = {};    ///< Of a `connection`: the guest's; null: the keeper reads it.
   std::uint8_t status_kind = 0; ///< Of a `status`: which of payload_status_kind.
 };
 
@@ -36,6 +38,10 @@ public:
 
   /// The connection of that number, which is forgotten; null where there is none.
   stream_socket take(std::uint64_t connection);
+
+  /// Gives all connections that wait to `read`. Of each port the first one stays as a fact, since
+  /// the next service must know that there was one.
+  void read_waiting(const std::function<void(std::uint32_t port, stream_socket socket)>& read);
 
   /// Closes and forgets all connections.
   void drop_connections();

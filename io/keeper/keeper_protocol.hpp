@@ -47,7 +47,9 @@
 //   bad_status     what
 //   connection     connection (a number), port; with the guest's connection. The keeper has a copy
 //                  of it, and tells of it anew on the next connection, until the service takes it
-//                  or lets it go: what a service had when it was killed is not lost.
+//                  or lets it go: what a service had when it was killed is not lost. `read`: no
+//                  service was there, and the keeper reads it already; one for each port, without
+//                  a descriptor.
 //   chunk          reader, offset, missed, last; and the bytes
 #pragma once
 

@@ -73,8 +73,13 @@ public:
   }
 
   void tell(const keeper_fact& fact) override {
-    if (channel_)
-      channel_->send({fact.packet, {}, copy_of(fact.socket)});
+    if (!channel_)
+      return;
+    if (fact.what != keeper_fact::kind::connection || fact.socket)
+      return channel_->send({fact.packet, {}, copy_of(fact.socket)});
+    auto packet = json::parse(fact.packet);
+    packet["read"] = true;
+    send(packet);
   }
 
   void forget_left() override { left_ = nullptr; }

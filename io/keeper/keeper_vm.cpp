@@ -97,9 +97,28 @@ void keeper_vm::take_connection(guest_connection connection) {
   fact.what = kind::connection;
   fact.connection = ++last_connection_;
   fact.packet = packet("connection", {{"connection", fact.connection}, {"port", connection.port}});
+  fact.port = connection.port;
   fact.socket = std::move(connection.socket);
-  if (facts_.add(std::move(fact)) && told_.on_fact)
+  auto kept = facts_.add(std::move(fact));
+  if (alone_)
+    read_waiting();
+  else if (kept && told_.on_fact)
     told_.on_fact(facts_.all().back());
+}
+
+void keeper_vm::read_waiting() {
+  facts_.read_waiting([this](std::uint32_t port, stream_socket socket) {
+    if (port == payload_output_port)
+      streams_->take_output(std::move(socket));
+    else
+      streams_->take_status(std::move(socket));
+  });
+}
+
+void keeper_vm::read_alone(bool alone) {
+  alone_ = alone;
+  if (alone_ && finished_.now == phase::before)
+    read_waiting();
 }
 
 vmm_callbacks keeper_vm::process_callbacks() {

@@ -41,6 +41,10 @@ public:
   served_guest_streams& streams() { return *streams_; }
   keeper_facts& facts() noexcept { return facts_; }
 
+  /// Whether no service is there: then what the guest sends is read here, as each service would
+  /// have it, so that a guest waits for nobody.
+  void read_alone(bool alone);
+
   /// Whether the VMM has ended, or couldn't be started.
   bool is_dead() const noexcept { return dead_; }
 
@@ -64,6 +68,7 @@ private:
   keeper_vm(std::shared_ptr<event_loop> loop, handlers told, std::string runtime_root);
   void add(keeper_fact::kind what, std::string packet);
   void take_connection(guest_connection connection);
+  void read_waiting();
   vmm_callbacks process_callbacks();
   stream_callbacks status_callbacks();
   void end(const vmm_exit& how, keeper_fact::kind what, std::string packet);
@@ -79,6 +84,7 @@ private:
   keeper_facts facts_;
   std::uint64_t last_connection_ = 0;
   bool dead_ = false;
+  bool alone_ = false;
   step finished_;
   step released_;
 };

@@ -71,6 +71,11 @@ bool kept_vmm::take_connection(keeper_message& message) {
   std::uint32_t port = 0;
   if (!read_member(message.body, "connection", number) || !read_member(message.body, "port", port))
     return false;
+  auto is_read = false;
+  if (message.body.contains("read") && !read_member(message.body, "read", is_read))
+    return false;
+  if (is_read)
+    message.fds.emplace_back(); // For those who decide it is one as others.
   if (message.fds.empty()) {
     log::warn("vm {}: a connection of its guest got lost: no descriptors are left", cid_);
     return true;

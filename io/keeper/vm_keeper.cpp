@@ -109,6 +109,7 @@ result<void> vm_keeper::talk(unique_fd socket) {
   if (!made)
     return made.why();
   session_ = std::move(*made);
+  vm_->read_alone(false);
   patience_.cancel();
   left_bound_.expires_after(left_readers_bound);
   left_bound_.async_wait([this](const error_code& why) {
@@ -139,6 +140,7 @@ void vm_keeper::alone(std::unique_ptr<keeper_readers> left) {
   left_bound_.cancel();
   if (!launched_)
     return leave(true);
+  vm_->read_alone(true);
   if (!vm_->is_dead())
     left_ = std::move(left);
   if (visitors_)
