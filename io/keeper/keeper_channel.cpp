@@ -73,6 +73,11 @@ bool other_has_gone(const failure& why) {
   return why.code == EPIPE || why.code == ECONNRESET;
 }
 
+/// Told once, by a side that went without reading all; what it said before is still there.
+bool passes(const failure& why) {
+  return why.code == EINTR || why.code == ECONNRESET;
+}
+
 class linux_keeper_channel final : public keeper_channel,
                                    public std::enable_shared_from_this<linux_keeper_channel> {
 public:
@@ -188,14 +193,15 @@ private:
   void receive_some() {
     for (int i = 0; i < turn_packets; ++i) {
       auto length = next_length(socket_.native_handle());
-      // That of a side which went without reading all; what it said before is still there.
-      if (!length && (length.why().code == EINTR || length.why().code == ECONNRESET))
+      if (!length && passes(length.why()))
         continue;
       if (!length && length.why().code == EAGAIN)
         break;
       if (!length || *length == 0 || *length > max_keeper_packet_bytes)
         return end();
       auto packet = receive_packet(socket_.native_handle(), *length);
+      if (!packet && passes(packet.why()))
+        continue;
       if (!packet || packet->text_cut || packet->fds.size() > max_packet_descriptors)
         return end();
       auto told = handlers_; // It may close this channel.
