@@ -24,7 +24,8 @@ public:
   output_readers& operator=(const output_readers&) = delete;
   ~output_readers();
 
-  /// The streams to read from; before anything else, once.
+  /// The streams to read from; before anything else, and for each life. Who reads an earlier life's
+  /// goes on to its end, and may then subscribe anew.
   void read_from(std::shared_ptr<io::guest_streams> streams) { streams_ = std::move(streams); }
 
   void subscribe(const caf::strong_actor_ptr& who);
@@ -36,10 +37,15 @@ public:
   bool forget(const caf::actor_addr& who);
 
 private:
+  struct reading {
+    std::shared_ptr<io::guest_streams> streams; ///< Of the life that it reads.
+    io::guest_streams::reader_id id;
+  };
+
   vm_supervisor_actor::pointer self_;
   monitor_set& monitors_;
   std::shared_ptr<io::guest_streams> streams_;
-  std::map<caf::actor_addr, io::guest_streams::reader_id> readers_;
+  std::map<caf::actor_addr, reading> readers_;
 };
 
 } // namespace crosvisor::actors

@@ -28,14 +28,14 @@ registry_state::~registry_state() {
     caf::anon_send_exit(vm.supervisor, caf::exit_reason::user_shutdown);
 }
 
-caf::expected<registry_state::claimed_cid> registry_state::claim() {
+caf::expected<registry_state::fresh_cid> registry_state::claim() {
   auto tries = std::min(pool_->available(), max_skipped_cids);
   for (std::size_t i = 0; i < tries; ++i) {
     auto cid = *pool_->allocate();
     auto claim = options_.claimer->claim_cid(cid);
     if (claim && !claim->taken) {
       options_.last_cid->save(cid);
-      return claimed_cid{cid, std::move(claim->descriptor)};
+      return fresh_cid{cid, std::move(claim->descriptor)};
     }
     pool_->release(cid);
     if (!claim)
@@ -65,7 +65,8 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
   info.owner = std::move(owner);
   auto supervisor = supervise(
     {cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr}, info, {});
-  vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock)});
+  auto in_kernel = claimed->vsock && *claimed->vsock;
+  vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock), in_kernel});
   log::info({cid, info.name}, "registry created vm {} \"{}\"", cid, info.name);
   return {caf::actor_cast<vm_actor>(supervisor), std::move(info)};
 }
@@ -97,7 +98,9 @@ void registry_state::adopt(io::kept_vm kept) {
   auto supervisor = supervise({cid, std::move(kept.config), kept.choice, nullptr, kept.vsock,
                                nullptr, nullptr, std::move(kept.notes)},
                               info, vm_past{std::move(record), std::move(options_.histories[cid])});
-  vms_.emplace(cid, entry{supervisor, std::move(info), std::move(kept.vsock), std::move(notes)});
+  auto in_kernel = kept.vsock && *kept.vsock;
+  vms_.emplace(
+    cid, entry{supervisor, std::move(info), std::move(kept.vsock), in_kernel, std::move(notes)});
 }
 
 void registry_state::claim_again(io::kept_vm& kept) {
@@ -190,6 +193,24 @@ caf::result<caf::ok_atom> registry_state::answer_when_empty() {
   return drained_.emplace_back(self_->make_response_promise<caf::ok_atom>());
 }
 
+caf::result<claimed_cid> registry_state::reclaim(vm_cid cid) {
+  auto i = vms_.find(cid);
+  if (i == vms_.end())
+    return caf::make_error(vm_errc::no_such_vm, "no VM with CID " + std::to_string(cid));
+  auto& held = i->second.vsock;
+  if (!i->second.in_kernel)
+    return held;
+  held.reset();
+  auto claim = options_.claimer->claim_cid(cid);
+  if (!claim)
+    return caf::make_error(vm_errc::io_failed, claim.why().what);
+  if (claim->taken)
+    return caf::make_error(vm_errc::cid_exhausted,
+                           "CID " + std::to_string(cid) + " is another program's now");
+  held = std::move(claim->descriptor);
+  return held;
+}
+
 void registry_state::forget(const caf::actor_addr& supervisor) {
   auto i = std::find_if(vms_.begin(), vms_.end(), [&](const auto& vm) {
     return vm.second.supervisor.address() == supervisor;
@@ -224,6 +245,7 @@ registry_actor::behavior_type registry_state::make_behavior(registry_options opt
     [this](list_atom) { return list(); },
     [this](caf::get_atom, adopted_atom) { return adopted(); },
     [this](vm_info& info) { update(std::move(info)); },
+    [this](claim_atom, vm_cid cid) { return reclaim(cid); },
     [this](drain_atom, caf::timespan grace) { return drain(grace); },
     [this](leave_atom) { return leave(); },
   };

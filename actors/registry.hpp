@@ -55,6 +55,7 @@ public:
   void update(vm_info info);
   caf::result<caf::ok_atom> drain(caf::timespan grace);
   caf::result<caf::ok_atom> leave();
+  caf::result<claimed_cid> reclaim(vm_cid cid);
 
 private:
   struct entry {
@@ -62,17 +63,19 @@ private:
     vm_info info;
     /// Holds the CID in the kernel as long as the VM has it.
     std::shared_ptr<const io::unique_fd> vsock;
+    /// Whether there is such a descriptor.
+    bool in_kernel = false;
     /// Of one that was adopted: its notes then.
     std::optional<io::vm_notes> notes = {};
   };
 
-  struct claimed_cid {
+  struct fresh_cid {
     vm_cid cid;
     std::shared_ptr<const io::unique_fd> vsock;
   };
 
   /// A free CID that no other program on the host has.
-  caf::expected<claimed_cid> claim();
+  caf::expected<fresh_cid> claim();
   /// Takes a VM back that its keeper has.
   void adopt(io::kept_vm kept);
   /// Holds its CID, as far as its keeper does not.

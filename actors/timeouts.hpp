@@ -5,6 +5,7 @@
 #include <caf/timespan.hpp>
 
 #include <chrono>
+#include <cstddef>
 
 namespace crosvisor::actors {
 
@@ -35,6 +36,17 @@ struct vm_timeouts {
   caf::timespan hangup_slow = std::chrono::seconds{300};
   /// For a connection to a guest's port, when the request does not tell.
   caf::timespan connect = std::chrono::seconds{5};
+  /// From a death to the next life, where the VM's policy wants one; doubled each time, up to the
+  /// second, until a life was stable, which is one of so long.
+  caf::timespan restart_first = std::chrono::seconds{1};
+  caf::timespan restart_last = std::chrono::seconds{300};
+  caf::timespan restart_stable = std::chrono::minutes{10};
+  /// How often within how long; then the VM is given up. One that never gets up is, after a quarter
+  /// of an hour; one that dies now and then is not.
+  std::size_t max_restarts = 10;
+  caf::timespan restart_window = std::chrono::hours{1};
+  /// For what is left of a life to go before the next one begins, from the end of the wait.
+  caf::timespan revive = std::chrono::seconds{30};
   /// How long a dead VM is remembered, for those who ask late.
   caf::timespan forget = std::chrono::seconds{60};
 };

@@ -28,6 +28,7 @@ constexpr rule rules[] = {
   {vm_phase::building,     vm_input::kill,          vm_phase::cancelling,   vm_action::cancel},
   {vm_phase::building,     vm_input::built,         vm_phase::launching,    vm_action::launch},
   {vm_phase::building,     vm_input::build_failed,  vm_phase::dead,         vm_action::bury},
+  {vm_phase::building,     vm_input::again,         vm_phase::waiting,      vm_action::restart},
   {vm_phase::building,     vm_input::expired,       vm_phase::cancelling,   vm_action::cancel},
 
   // Death waits for the builder, so that nothing of its work is left then; but not for ever.
@@ -36,6 +37,7 @@ constexpr rule rules[] = {
   {vm_phase::cancelling,   vm_input::kill,          vm_phase::cancelling,   vm_action::join},
   {vm_phase::cancelling,   vm_input::built,         vm_phase::dead,         vm_action::bury},
   {vm_phase::cancelling,   vm_input::build_failed,  vm_phase::dead,         vm_action::bury},
+  {vm_phase::cancelling,   vm_input::again,         vm_phase::waiting,      vm_action::restart},
   {vm_phase::cancelling,   vm_input::expired,       vm_phase::dead,         vm_action::bury},
 
   // There is no guest to ask yet, so a stop begins with SIGTERM.
@@ -44,6 +46,7 @@ constexpr rule rules[] = {
   {vm_phase::launching,    vm_input::kill,          vm_phase::killing,      vm_action::kill},
   {vm_phase::launching,    vm_input::up,            vm_phase::running,      vm_action::announce},
   {vm_phase::launching,    vm_input::launch_failed, vm_phase::dead,         vm_action::bury},
+  {vm_phase::launching,    vm_input::again,         vm_phase::waiting,      vm_action::restart},
   {vm_phase::launching,    vm_input::fault,         vm_phase::killing,      vm_action::kill},
   {vm_phase::launching,    vm_input::exited,        vm_phase::finishing,    vm_action::finish_streams},
   {vm_phase::launching,    vm_input::expired,       vm_phase::killing,      vm_action::kill},
@@ -84,6 +87,7 @@ constexpr rule rules[] = {
   {vm_phase::killing,      vm_input::stop,          vm_phase::killing,      vm_action::join},
   {vm_phase::killing,      vm_input::kill,          vm_phase::killing,      vm_action::join},
   {vm_phase::killing,      vm_input::launch_failed, vm_phase::dead,         vm_action::bury},
+  {vm_phase::killing,      vm_input::again,         vm_phase::waiting,      vm_action::restart},
   {vm_phase::killing,      vm_input::exited,        vm_phase::finishing,    vm_action::finish_streams},
   {vm_phase::killing,      vm_input::expired,       vm_phase::dead,         vm_action::abandon},
 
@@ -93,6 +97,21 @@ constexpr rule rules[] = {
   {vm_phase::finishing,    vm_input::kill,          vm_phase::finishing,    vm_action::join},
   {vm_phase::finishing,    vm_input::expired,       vm_phase::dead,         vm_action::bury},
   {vm_phase::finishing,    vm_input::streams_done,  vm_phase::dead,         vm_action::bury},
+  {vm_phase::finishing,    vm_input::again,         vm_phase::waiting,      vm_action::restart},
+
+  // Whoever starts it does not want to wait; whoever stops it wants no next life.
+  {vm_phase::waiting,      vm_input::start,         vm_phase::reviving,     vm_action::revive},
+  {vm_phase::waiting,      vm_input::stop,          vm_phase::dead,         vm_action::bury},
+  {vm_phase::waiting,      vm_input::kill,          vm_phase::dead,         vm_action::bury},
+  {vm_phase::waiting,      vm_input::expired,       vm_phase::reviving,     vm_action::revive},
+
+  {vm_phase::reviving,     vm_input::start,         vm_phase::reviving,     vm_action::join},
+  {vm_phase::reviving,     vm_input::build,         vm_phase::building,     vm_action::build},
+  {vm_phase::reviving,     vm_input::stop,          vm_phase::dead,         vm_action::bury},
+  {vm_phase::reviving,     vm_input::kill,          vm_phase::dead,         vm_action::bury},
+  {vm_phase::reviving,     vm_input::launch_failed, vm_phase::dead,         vm_action::bury},
+  {vm_phase::reviving,     vm_input::expired,       vm_phase::dead,         vm_action::bury},
+  {vm_phase::reviving,     vm_input::gone,          vm_phase::launching,    vm_action::launch},
 
   {vm_phase::dead,         vm_input::start,         vm_phase::dead,         vm_action::reject},
   {vm_phase::dead,         vm_input::stop,          vm_phase::dead,         vm_action::join},
@@ -145,15 +164,15 @@ vmm_exit judge_death(vmm_exit exit, end_cause cause, bool had_started, const std
 
 std::string to_string(vm_phase phase) {
   constexpr std::array<const char*, vm_phase_count> names{
-    "created",    "building",    "cancelling", "launching", "running", "asking_guest",
-    "asking_vmm", "terminating", "killing",    "finishing", "dead"};
+    "created",     "building", "cancelling", "launching", "running",  "asking_guest", "asking_vmm",
+    "terminating", "killing",  "finishing",  "waiting",   "reviving", "dead"};
   return names[static_cast<std::size_t>(phase)];
 }
 
 std::string to_string(vm_input input) {
   constexpr std::array<const char*, vm_input_count> names{
-    "start",         "build", "stop",   "kill",    "built",   "build_failed", "up",
-    "launch_failed", "fault", "exited", "refused", "expired", "hung",         "streams_done"};
+    "start", "build",  "stop",    "kill",    "built", "build_failed", "up",    "launch_failed",
+    "fault", "exited", "refused", "expired", "hung",  "streams_done", "again", "gone"};
   return names[static_cast<std::size_t>(input)];
 }
 

@@ -21,9 +21,11 @@ enum class vm_phase : std::uint8_t {
   terminating,  ///< Third rung: SIGTERM was sent.
   killing,      ///< Last rung: SIGKILL was sent.
   finishing,    ///< The process has ended; what its guest sent last is still being read.
+  waiting,      ///< It has died, and is started again after a while.
+  reviving,     ///< What its last life had goes; bounded by the revive timeout.
   dead,
 };
-inline constexpr std::size_t vm_phase_count = 11;
+inline constexpr std::size_t vm_phase_count = 13;
 
 /// What can happen to a VM.
 enum class vm_input : std::uint8_t {
@@ -41,8 +43,10 @@ enum class vm_input : std::uint8_t {
   expired,       ///< The present phase has taken as long as it may.
   hung,          ///< The guest did not say in time that its payload started.
   streams_done,  ///< All that the guest sent was read.
+  again,         ///< It has died, and its policy wants it started again.
+  gone,          ///< What its last life had is gone, and no images have to be made.
 };
-inline constexpr std::size_t vm_input_count = 14;
+inline constexpr std::size_t vm_input_count = 16;
 
 /// What the supervisor then does. A phase's timer is armed when the phase is entered.
 enum class vm_action : std::uint8_t {
@@ -60,6 +64,8 @@ enum class vm_action : std::uint8_t {
   finish_streams, ///< Have the rest of what the guest sent read.
   bury,           ///< Tell that it died, why, and release what it had.
   abandon,        ///< The same, of a process that does not die.
+  restart,        ///< Tell that it died and why, and begin to wait.
+  revive,         ///< Release what its last life had.
 };
 
 struct vm_transition {

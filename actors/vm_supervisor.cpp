@@ -28,10 +28,6 @@ caf::timespan started_timeout_of(const vm_config& config, const vmm_choice& choi
   return slow ? timeouts.hangup_slow : timeouts.hangup;
 }
 
-std::chrono::milliseconds to_milliseconds(caf::timespan time) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(time);
-}
-
 std::string summary_of(const vm_info& info) {
   return to_string(info.vmm) + ", " + to_string(info.accel) + ", " + std::to_string(info.cpus)
          + (info.cpus == 1 ? " cpu, " : " cpus, ") + std::to_string(info.memory_mib) + " MiB";
@@ -106,6 +102,8 @@ void vm_supervisor_state::act(vm_action action) {
       return bury();
     case vm_action::finish_streams: return finish_streams();
     case vm_action::bury: return bury();
+    case vm_action::restart: return restart();
+    case vm_action::revive: return revive();
   }
 }
 
@@ -116,10 +114,18 @@ void vm_supervisor_state::arm(caf::timespan bound) {
 // -- starting -----------------------------------------------------------------
 
 caf::result<vm_info> vm_supervisor_state::start() {
-  auto first = phase_ == vm_phase::created && needs_images();
-  if (!apply(first ? vm_input::build : vm_input::start))
-    return not_now("start");
-  return starting_.emplace_back(self_->make_response_promise<vm_info>());
+  auto first = phase_ == vm_phase::created;
+  if (first)
+    launch_error_ = keep_origin();
+  auto promise = self_->make_response_promise<vm_info>();
+  starting_.push_back(promise);
+  if (launch_error_ && first) {
+    apply(vm_input::kill);
+  } else if (!apply(first && needs_images() ? vm_input::build : vm_input::start)) {
+    starting_.pop_back();
+    promise.deliver(not_now("start"));
+  }
+  return promise;
 }
 
 void vm_supervisor_state::begin_life() {
@@ -131,8 +137,18 @@ void vm_supervisor_state::begin_life() {
 void vm_supervisor_state::launch() {
   begin_life();
   request_.streams = streams_;
+  note_life();
   request_.notes = notes_;
   process_ = launcher_->launch(std::move(request_), report_to(self_));
+}
+
+void vm_supervisor_state::note_life() {
+  note(ending_note, "");
+  if (!may_restart())
+    return;
+  plan_.begin(self_->clock().now());
+  note(restarts_note, std::to_string(info_.restarts));
+  note(plan_note, plan_.encode(self_->clock().now(), unix_time_ms()));
 }
 
 void vm_supervisor_state::note(std::string key, std::string value) {
@@ -151,7 +167,7 @@ void vm_supervisor_state::up(std::int32_t pid) {
 }
 
 void vm_supervisor_state::announce() {
-  had_started_ = true;
+  had_started_ = ever_started_ = true;
   set_state(vm_state::started);
   for (auto& promise : std::exchange(starting_, {}))
     promise.deliver(info_);
@@ -161,170 +177,7 @@ void vm_supervisor_state::announce() {
 void vm_supervisor_state::launch_failed(caf::error why) {
   info_.exit = {exit_kind::none, 0, death_reason::start_failed, sentence_of(why)};
   launch_error_ = std::move(why);
-  apply(vm_input::launch_failed);
-}
-
-// -- stopping -----------------------------------------------------------------
-
-caf::result<vm_info> vm_supervisor_state::stop(vm_input how, caf::timespan grace) {
-  if (phase_ == vm_phase::dead)
-    return info_;
-  auto promise = self_->make_response_promise<vm_info>();
-  stopping_.push_back(promise);
-  end({end_cause::stop, how == vm_input::kill, to_milliseconds(grace)});
-  return promise;
-}
-
-void vm_supervisor_state::end(vm_ending ending) {
-  begin_end(ending);
-  if (!replaying_)
-    return go_on_ending(ending);
-  if (!held_ || !held_->kill)
-    held_ = ending;
-}
-
-void vm_supervisor_state::begin_end(const vm_ending& ending) {
-  if (!is_ending_open())
-    return;
-  if (cause_ == end_cause::none)
-    cause_ = ending.cause;
-  if (cause_ == ending.cause && phase_ != vm_phase::killing)
-    note(ending_note, encode_ending(ending));
-}
-
-void vm_supervisor_state::go_on_ending(const vm_ending& ending) {
-  grace_ = ending.grace;
-  apply(ending.kill ? vm_input::kill : vm_input::stop);
-}
-
-void vm_supervisor_state::ask_guest() {
-  if (grace_ <= caf::timespan::zero()) {
-    apply(vm_input::expired);
-    return;
-  }
-  tell(vm_event_kind::stopping, "power button");
-  arm(grace_);
-  // A suspended guest would never see the button.
-  if (std::exchange(info_.suspended, false))
-    process_->ask(io::vmm_request::resume, completion([](const vmm_answer&) {}));
-  press_power_button();
-}
-
-void vm_supervisor_state::press_power_button() {
-  process_->ask(io::vmm_request::power_button, rung());
-  self_->delayed_send(self_, timeouts_.press_again, caf::tick_atom::value, step_);
-}
-
-void vm_supervisor_state::press_again(std::uint64_t step) {
-  if (step == step_ && phase_ == vm_phase::asking_guest)
-    press_power_button();
-}
-
-void vm_supervisor_state::ask_to_quit() {
-  tell(vm_event_kind::stopping, "VMM stop");
-  arm(timeouts_.quit);
-  process_->ask(io::vmm_request::quit, rung());
-}
-
-void vm_supervisor_state::fault(std::string what) {
-  log::info(about(), "vm {} can't go on: {}", info_.cid, what);
-  if (cause_ == end_cause::none && is_ending_open()) {
-    cause_ = end_cause::fault;
-    fault_ = std::move(what);
-  }
-  apply(vm_input::fault);
-}
-
-void vm_supervisor_state::expired(std::uint64_t step) {
-  if (step != step_)
-    return;
-  if (phase_ == vm_phase::launching)
-    begin_end({end_cause::start_expired, true, {}});
-  if (phase_ == vm_phase::building)
-    launch_error_ = caf::make_error(vm_errc::timed_out, "the VM's images were not made in time");
-  if (phase_ == vm_phase::finishing)
-    log::warn(about(), "vm {} is dead, and what its guest sent last is not read yet", info_.cid);
-  apply(vm_input::expired);
-}
-
-// -- death --------------------------------------------------------------------
-
-void vm_supervisor_state::exited(vmm_exit exit) {
-  if (!is_ending_open())
-    return;
-  info_.exit = std::move(exit);
-  info_.vmm_pid = 0;
-  info_.suspended = false;
-  apply(vm_input::exited);
-}
-
-void vm_supervisor_state::finish_streams() {
-  streams_finished_ = true;
-  if (!streams_) {
-    apply(vm_input::streams_done);
-    return;
-  }
-  arm(timeouts_.finish);
-  streams_->finish([self = vm_supervisor_actor{self_}, life = info_.restarts] {
-    caf::anon_send(self, finished_atom::value, life);
-  });
-}
-
-void vm_supervisor_state::streams_done(std::uint32_t life) {
-  if (life == info_.restarts)
-    apply(vm_input::streams_done);
-}
-
-void vm_supervisor_state::bury() {
-  if (!process_ && info_.exit.kind == exit_kind::none) {
-    // Nothing ever ran: what is judged is the stop alone.
-    request_.files.reset();
-    request_.disks.reset();
-    if (launch_error_)
-      info_.exit = {exit_kind::none, 0, death_reason::start_failed, sentence_of(launch_error_)};
-    else
-      info_.exit = {exit_kind::none, 0, death_reason::killed, "stopped before it was started"};
-  }
-  // Whoever reads the output of a VM that never ran finds its end too.
-  if (streams_ && !std::exchange(streams_finished_, true))
-    streams_->finish([] {});
-  info_.exit = judge_death(std::move(info_.exit), cause_, had_started_, fault_);
-  info_.reason = info_.exit.reason;
-  info_.suspended = false;
-  info_.vmm_pid = 0;
-  log::info(about(), "vm {} died: {} ({})", info_.cid, to_string(info_.reason),
-            to_string(info_.exit));
-  set_state(vm_state::dead, info_.exit.detail);
-  answer_the_waiting();
-  self_->delayed_send(self_, timeouts_.forget, expired_atom::value, ++step_);
-  if (!process_)
-    return released();
-  process_->release(
-    [self = vm_supervisor_actor{self_}] { caf::anon_send(self, caf::delete_atom::value); });
-}
-
-void vm_supervisor_state::answer_the_waiting() {
-  if (!launch_error_)
-    launch_error_ = caf::make_error(vm_errc::start_failed, info_.exit.detail);
-  for (auto& promise : std::exchange(starting_, {}))
-    promise.deliver(launch_error_);
-  for (auto& promise : std::exchange(stopping_, {}))
-    promise.deliver(info_);
-}
-
-void vm_supervisor_state::released() {
-  released_ = true;
-  if (draining_)
-    self_->quit();
-}
-
-void vm_supervisor_state::drain(caf::timespan grace) {
-  draining_ = true;
-  if (released_)
-    return self_->quit();
-  if (phase_ == vm_phase::dead)
-    return;
-  end({end_cause::stop, false, to_milliseconds(grace)});
+  apply(after(vm_input::launch_failed));
 }
 
 // -- events -------------------------------------------------------------------
@@ -346,6 +199,8 @@ std::string vm_supervisor_state::doing() const {
     return " and being taken back";
   if (phase_ == vm_phase::finishing)
     return " and has ended";
+  if (between_lives_)
+    return " and waits to be started again";
   return phase_ > vm_phase::running && phase_ < vm_phase::finishing ? " and being stopped" : "";
 }
 

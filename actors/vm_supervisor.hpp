@@ -8,6 +8,7 @@
 #include "crosvisor/actors/output_readers.hpp"
 #include "crosvisor/actors/payload_watch.hpp"
 #include "crosvisor/actors/pending_answers.hpp"
+#include "crosvisor/actors/restart_plan.hpp"
 #include "crosvisor/actors/vm_lifecycle.hpp"
 #include "crosvisor/actors/vm_supervisor_options.hpp"
 #include "crosvisor/io/logging.hpp"
@@ -64,7 +65,7 @@ public:
   void synced();
   void hung(std::uint64_t stretch);
   void expired(std::uint64_t step);
-  void press_again(std::uint64_t step);
+  void tick(std::uint64_t step);
   void note(std::string key, std::string value);
   void released();
   void drain(caf::timespan grace);
@@ -79,6 +80,22 @@ private:
   void begin(vm_supervisor_options options);
   void adopt(vm_past past);
   void begin_life();
+
+  bool may_restart() const noexcept { return policy_ != restart_policy::never; }
+  /// Keeps what each life begins with, where there may be another.
+  caf::error keep_origin();
+  /// Has the keeper of an adopted VM give it back.
+  void fetch_origin();
+  /// What is to be put in for `end`, an input that may end the life: `again` where there is to be
+  /// another.
+  vm_input after(vm_input end);
+  void restart();
+  void forget_life();
+  void revive();
+  void go_on_reviving();
+  void revive_later(std::string why);
+  void begin_again(claimed_cid vsock);
+  void give_up(const std::string& why);
   void make_streams();
 
   /// Runs one input through the table; false when the table rejects it.
@@ -91,12 +108,16 @@ private:
   void built(const io::image_product& product);
   void build_failed(caf::error why);
   void launch();
+  void note_life();
   void announce();
   void ask_guest();
   void press_power_button();
   void ask_to_quit();
   void finish_streams();
   void bury();
+  /// How the present life ended, as far as it is known.
+  vmm_exit judged() const;
+  void release_process();
   void answer_the_waiting();
 
   /// From here on the guest must speak; for one that speaks the protocol.
@@ -163,9 +184,22 @@ private:
   bool had_started_ = false;
   bool draining_ = false;
   bool released_ = false;
+  bool releasing_ = false;        ///< The process was told to.
   bool streams_finished_ = false; ///< They were told to.
   bool replaying_ = false;        ///< Adopted, and its keeper has not told all yet.
   std::optional<vm_ending> held_; ///< To be done after that.
+
+  restart_policy policy_ = restart_policy::never;
+  restart_plan plan_;
+  caf::timespan restart_in_{};
+  std::shared_ptr<const io::vm_origin> origin_; ///< Null: there is no next life, or it is fetched.
+  bool fetches_origin_ = false;
+  bool claims_cid_ = false;    ///< In the kernel.
+  bool ever_started_ = false;  ///< In any life; without, there is nothing to start again.
+  bool stopped_ = false;       ///< On request: there is no next life.
+  bool between_lives_ = false; ///< `info_.exit` is of the last one.
+  std::string revive_problem_; ///< Why there was no next life at the last try.
+  std::string given_up_;       ///< Why there is none.
 
   std::vector<info_promise> starting_; ///< Wait for started.
   std::vector<info_promise> stopping_; ///< Wait for dead.
@@ -173,7 +207,7 @@ private:
 };
 
 /// Supervises one VM, from `created`, or from when its keeper gives it back, to some time after its
-/// death. Sends vm_events to subscribers,
+/// death, through as many lives as its policy wants. Sends vm_events to subscribers,
 /// pieces of output to readers and vm_info to the registry, monitors subscribers and readers, and
 /// ends normally once the VM is dead, its runtime directory is gone, and it was remembered for
 /// vm_timeouts::forget. Letting go of its state kills the VMM, so no VM outlives its supervisor.

@@ -20,9 +20,13 @@ void vm_supervisor_state::adopt(vm_past past) {
   replaying_ = true;
   feed_.resume(past.history, info_.restarts);
   info_.suspended = past.history.suspended;
+  ever_started_ = info_.restarts > 0;
+  if (!plan_.decode(past.record.plan, self_->clock().now(), unix_time_ms()))
+    plan_.begin(self_->clock().now());
   held_ = past.record.ending;
   if (held_) {
     cause_ = held_->cause;
+    stopped_ = cause_ == end_cause::stop;
     fault_ = "the guest did not say in time that its payload started";
   }
   // Only a VM's first life begins with `created`.
@@ -33,7 +37,7 @@ void vm_supervisor_state::adopt(vm_past past) {
   self_->delayed_send(self_, timeouts_.replay, synced_atom::value);
   process_ = launcher_->adopt(info_.cid, streams_, report_to(self_));
   if (process_)
-    return;
+    return fetch_origin();
   info_.exit = {exit_kind::vanished, 0, death_reason::infrastructure_error,
                 "its keeper did not give it back"};
   apply(vm_input::launch_failed);
@@ -60,7 +64,9 @@ vm_info vm_supervisor_state::shown() const {
 }
 
 void vm_supervisor_state::leave() {
-  if (phase_ >= vm_phase::launching)
+  // Between two lives a keeper has the one before, until that is released.
+  auto kept = phase_ >= vm_phase::launching && phase_ != vm_phase::reviving;
+  if (kept)
     return self_->quit();
   draining_ = true;
   end({end_cause::stop, true, {}});

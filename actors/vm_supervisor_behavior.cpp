@@ -51,9 +51,16 @@ void vm_supervisor_state::begin(vm_supervisor_options options) {
   notes_ = std::move(request_.notes);
   privileged_ports_ = options.privileged_ports;
   images_ = std::move(options.images);
+  policy_ = request_.config.restart;
+  plan_ = restart_plan{timeouts_};
+  claims_cid_ = request_.vsock && *request_.vsock;
   stream_factory_ = std::move(options.streams);
   make_streams();
   self_->set_down_handler([this](caf::down_msg& gone) { down(gone.source); });
+  // An answer that its receiver did not expect comes back as an error. No VM dies of that.
+  self_->set_error_handler([this](caf::error& what) {
+    log::debug(about(), "vm {} was sent an error: {}", info_.cid, to_string(what));
+  });
   if (options.past)
     return adopt(std::move(*options.past));
   note(owner_note, encode_owner(info_.owner));
@@ -66,6 +73,15 @@ void vm_supervisor_state::make_streams() {
     return;
   streams_ = stream_factory_->make_streams(hear_guest(vm_supervisor_actor{self_}, info_.restarts));
   readers_.read_from(streams_);
+}
+
+void vm_supervisor_state::tick(std::uint64_t step) {
+  if (step != step_)
+    return;
+  if (phase_ == vm_phase::asking_guest)
+    press_power_button();
+  if (phase_ == vm_phase::reviving)
+    go_on_reviving();
 }
 
 vm_supervisor_actor::behavior_type
@@ -118,7 +134,7 @@ vm_supervisor_state::make_behavior(vm_supervisor_options options) {
       else
         expired(step);
     },
-    [this](caf::tick_atom, std::uint64_t step) { press_again(step); },
+    [this](caf::tick_atom, std::uint64_t step) { tick(step); },
     [this](caf::delete_atom) { released(); },
     [this](drain_atom, caf::timespan grace) { drain(grace); },
     [this](leave_atom) { leave(); },

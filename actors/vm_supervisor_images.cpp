@@ -33,8 +33,15 @@ void vm_supervisor_state::build() {
   self_
     ->request(images_, bound, job_atom::value,
               std::make_shared<const io::image_job>(std::move(job)))
-    .then([this](const image_product& product) { built(*product); },
-          [this](caf::error& why) { build_failed(std::move(why)); });
+    .then(
+      [this, life = info_.restarts](const image_product& product) {
+        if (life == info_.restarts)
+          built(*product);
+      },
+      [this, life = info_.restarts](caf::error& why) {
+        if (life == info_.restarts)
+          build_failed(std::move(why));
+      });
 }
 
 void vm_supervisor_state::cancel_build() {
@@ -65,7 +72,7 @@ void vm_supervisor_state::build_failed(caf::error why) {
       why = caf::make_error(vm_errc::io_failed, "the image builders are gone");
     launch_error_ = std::move(why);
   }
-  apply(vm_input::build_failed);
+  apply(after(vm_input::build_failed));
 }
 
 } // namespace crosvisor::actors

@@ -9,6 +9,7 @@ namespace crosvisor {
 using adopted_atom = caf::atom_constant<caf::atom("adopted")>;
 using attach_atom = caf::atom_constant<caf::atom("attach")>;
 using balloon_atom = caf::atom_constant<caf::atom("balloon")>;
+using claim_atom = caf::atom_constant<caf::atom("claim")>;
 using create_atom = caf::atom_constant<caf::atom("create")>;
 using credit_atom = caf::atom_constant<caf::atom("credit")>;
 using detach_atom = caf::atom_constant<caf::atom("detach")>;

@@ -42,13 +42,14 @@ using progress_actor = caf::typed_actor<
 
 /// One VM. Holding this handle is the right to use it.
 using vm_actor = caf::typed_actor<
-  // START the VM; once, while `not_started`. Answers when the VMM runs the guest.
+  // START the VM, while `not_started`; one that waits to be started again is at once. Answers when
+  // the VMM runs the guest.
   // wrong_state; start_failed, vmm_unavailable, invalid_config, io_failed, and where it has images
-  // to be built busy, timed_out: the VM is then dead.
+  // to be built busy, timed_out: the VM is then dead, unless its policy starts it again.
   caf::replies_to<start_atom>::with<vm_info>,
-  // STOP the VM by the ladder: power button, VMM's own stop, SIGTERM, SIGKILL. The guest gets the
-  // given time to heed the button; zero skips it. Always allowed, joins a stop under way, answers
-  // when the VM is dead.
+  // STOP the VM for good by the ladder: power button, VMM's own stop, SIGTERM, SIGKILL. The guest
+  // gets the given time to heed the button; zero skips it. Always allowed, joins a stop under way,
+  // answers when the VM is dead.
   caf::replies_to<stop_atom, caf::timespan>::with<vm_info>,
   // KILL the VM at once, also while a stop is under way. Always allowed, answers when it is dead.
   caf::replies_to<kill_atom>::with<vm_info>,
@@ -133,7 +134,7 @@ using vm_supervisor_actor = vm_actor::extend<
   caf::reacts_to<vmm_answer>,
   // The phase with this number has taken as long as it may.
   caf::reacts_to<expired_atom, std::uint64_t>,
-  // Time to PRESS the power button again, in the phase with this number.
+  // Time to TRY again, in the phase with this number: the power button, or the next life.
   caf::reacts_to<caf::tick_atom, std::uint64_t>,
   // The VM's runtime directory is gone, and with it all that a dead VM had.
   caf::reacts_to<caf::delete_atom>,
@@ -185,6 +186,9 @@ using registry_actor = caf::typed_actor<
   caf::replies_to<caf::get_atom, adopted_atom>::with<adopted_vms>,
   // A supervisor's news of its VM, for the list.
   caf::reacts_to<vm_info>,
+  // CLAIM this VM's CID in the kernel anew, for its next life; what its last one had of the old
+  // claim is gone. no_such_vm, cid_exhausted: another program has it now; io_failed.
+  caf::replies_to<claim_atom, vm_cid>::with<claimed_cid>,
   // DRAIN: create none any more, stop all with so much grace, answer when none is left.
   caf::replies_to<drain_atom, caf::timespan>::with<caf::ok_atom>,
   // LEAVE: create none any more, leave the VMs to their keepers, answer when no supervisor is left.

@@ -16,6 +16,7 @@ class descriptor_set;
 class unique_fd;
 struct image_job;
 struct image_product;
+struct vm_origin;
 
 } // namespace crosvisor::io
 
@@ -39,6 +40,9 @@ using image_job = std::shared_ptr<const io::image_job>;
 /// What an image job made. Never null in an answer.
 using image_product = std::shared_ptr<io::image_product>;
 
+/// Holds a CID in the kernel until the last copy goes; null where the kernel is not asked.
+using claimed_cid = std::shared_ptr<const io::unique_fd>;
+
 /// What a VMM answered through its control channel.
 struct vmm_answer {
   std::uint64_t id = 0; ///< Which request.
@@ -47,6 +51,7 @@ struct vmm_answer {
   std::string what;      ///< The same for people.
   balloon_info balloon;
   vsock_socket socket;
+  std::shared_ptr<const io::vm_origin> origin = nullptr;
 };
 
 } // namespace crosvisor
@@ -55,4 +60,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::vm_files)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::image_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::image_product)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::passed_fd)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::claimed_cid)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::vmm_answer)

@@ -119,6 +119,11 @@ constexpr config_field<config_draft> vm_fields[] = {
    [](value_ref v, path_ref p, config_draft& d) {
      return read_whole(v, p, 1, max_started_timeout_s, d.config.started_timeout_s);
    }},
+  {"restart",
+   [](value_ref v, path_ref p, config_draft& d) {
+     return read_word(v, p, "\"never\", \"on_failure\" or \"always\"", parse_restart_policy,
+                      d.config.restart);
+   }},
   {"platform_version", read_platform_version},
   {"cpu_topology", read_topology},
   {"devices", read_devices},

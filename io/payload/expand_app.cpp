@@ -50,6 +50,7 @@ vm_config combine(vm_config os, const vm_config& asked) {
   os.log = asked.log;
   if (asked.started_timeout_s > 0)
     os.started_timeout_s = asked.started_timeout_s;
+  os.restart = asked.restart;
   return os;
 }
 

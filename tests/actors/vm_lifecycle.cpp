@@ -24,38 +24,46 @@ struct expectation {
 constexpr std::array<expectation, vm_phase_count> expected{{
   {vm_phase::created,
    {"launching/launch", "building/build", "dead/bury", "dead/bury", ".", ".", ".", ".", ".", ".",
-    ".", ".", ".", "."}},
+    ".", ".", ".", ".", ".", "."}},
   {vm_phase::building,
    {"building/reject", ".", "cancelling/cancel", "cancelling/cancel", "launching/launch",
-    "dead/bury", ".", ".", ".", ".", ".", "cancelling/cancel", ".", "."}},
+    "dead/bury", ".", ".", ".", ".", ".", "cancelling/cancel", ".", ".", "waiting/restart", "."}},
   {vm_phase::cancelling,
    {"cancelling/reject", ".", "cancelling/join", "cancelling/join", "dead/bury", "dead/bury", ".",
-    ".", ".", ".", ".", "dead/bury", ".", "."}},
+    ".", ".", ".", ".", "dead/bury", ".", ".", "waiting/restart", "."}},
   {vm_phase::launching,
    {"launching/reject", ".", "terminating/terminate", "killing/kill", ".", ".", "running/announce",
-    "dead/bury", "killing/kill", "finishing/finish_streams", ".", "killing/kill", ".", "."}},
+    "dead/bury", "killing/kill", "finishing/finish_streams", ".", "killing/kill", ".", ".",
+    "waiting/restart", "."}},
   {vm_phase::running,
    {"running/reject", ".", "asking_guest/press_power_button", "killing/kill", ".", ".", ".", ".",
-    "killing/kill", "finishing/finish_streams", ".", ".", "killing/kill", "."}},
+    "killing/kill", "finishing/finish_streams", ".", ".", "killing/kill", ".", ".", "."}},
   {vm_phase::asking_guest,
    {"asking_guest/reject", ".", "asking_guest/join", "killing/kill", ".", ".", ".", ".",
     "killing/kill", "finishing/finish_streams", "asking_vmm/ask_to_quit", "asking_vmm/ask_to_quit",
-    ".", "."}},
+    ".", ".", ".", "."}},
   {vm_phase::asking_vmm,
    {"asking_vmm/reject", ".", "asking_vmm/join", "killing/kill", ".", ".", ".", ".", "killing/kill",
-    "finishing/finish_streams", "terminating/terminate", "terminating/terminate", ".", "."}},
+    "finishing/finish_streams", "terminating/terminate", "terminating/terminate", ".", ".", ".",
+    "."}},
   {vm_phase::terminating,
    {"terminating/reject", ".", "terminating/join", "killing/kill", ".", ".", ".", "dead/bury",
-    "killing/kill", "finishing/finish_streams", ".", "killing/kill", ".", "."}},
+    "killing/kill", "finishing/finish_streams", ".", "killing/kill", ".", ".", ".", "."}},
   {vm_phase::killing,
    {"killing/reject", ".", "killing/join", "killing/join", ".", ".", ".", "dead/bury", ".",
-    "finishing/finish_streams", ".", "dead/abandon", ".", "."}},
+    "finishing/finish_streams", ".", "dead/abandon", ".", ".", "waiting/restart", "."}},
   {vm_phase::finishing,
    {"finishing/reject", ".", "finishing/join", "finishing/join", ".", ".", ".", ".", ".", ".", ".",
-    "dead/bury", ".", "dead/bury"}},
+    "dead/bury", ".", "dead/bury", "waiting/restart", "."}},
+  {vm_phase::waiting,
+   {"reviving/revive", ".", "dead/bury", "dead/bury", ".", ".", ".", ".", ".", ".", ".",
+    "reviving/revive", ".", ".", ".", "."}},
+  {vm_phase::reviving,
+   {"reviving/join", "building/build", "dead/bury", "dead/bury", ".", ".", ".", "dead/bury", ".",
+    ".", ".", "dead/bury", ".", ".", ".", "launching/launch"}},
   {vm_phase::dead,
-   {"dead/reject", ".", "dead/join", "dead/join", ".", ".", ".", ".", ".", ".", ".", ".", ".",
-    "."}},
+   {"dead/reject", ".", "dead/join", "dead/join", ".", ".", ".", ".", ".", ".", ".", ".", ".", ".",
+    ".", "."}},
 }};
 
 std::string name_of(vm_action action) {
@@ -74,6 +82,8 @@ std::string name_of(vm_action action) {
     case vm_action::finish_streams: return "finish_streams";
     case vm_action::bury: return "bury";
     case vm_action::abandon: return "abandon";
+    case vm_action::restart: return "restart";
+    case vm_action::revive: return "revive";
   }
   return "invalid";
 }

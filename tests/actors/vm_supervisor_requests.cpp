@@ -125,4 +125,14 @@ CAF_TEST(an answer after death is dropped) {
   CAF_CHECK(!info().suspended);
 }
 
+CAF_TEST(an answer that nobody expected does the vm no harm) {
+  start_and_run();
+  // A message instead of a request: the answer reaches the sender as one that it does not know.
+  caf::send_as(caf::actor_cast<caf::actor>(listeners.at(0)), vm, caf::get_atom::value,
+               state_atom::value);
+  settle();
+  CAF_CHECK_EQUAL(to_string(info().state), "started");
+  CAF_CHECK_EQUAL(vmm().killed, 0);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -39,6 +39,7 @@ public:
   int terminated = 0;
   int killed = 0;
   std::function<void()> release_done;
+  std::vector<origin_completion> origins;
   io::vm_notes notes;
 
   void ask(io::vmm_request what, completion done) override {
@@ -57,6 +58,7 @@ public:
   void note(std::string key, std::string value) override {
     notes[std::move(key)] = std::move(value);
   }
+  void get_origin(origin_completion done) override { origins.push_back(std::move(done)); }
   void release(std::function<void()> done) override { release_done = std::move(done); }
 };
 
@@ -99,6 +101,7 @@ public:
   std::set<vm_cid> taken;
   std::vector<vm_cid> claimed;
   bool broken = false;
+  bool with_descriptors = false; ///< As the kernel's are; else nothing is behind a claim.
   /// Whatever is claimed and not let go of yet.
   std::vector<std::weak_ptr<const io::unique_fd>> held;
 
@@ -108,7 +111,8 @@ public:
     if (taken.count(cid) > 0)
       return claim{true, nullptr};
     claimed.push_back(cid);
-    auto descriptor = std::make_shared<const io::unique_fd>();
+    auto descriptor = std::make_shared<const io::unique_fd>(
+      with_descriptors ? ::open("/dev/null", O_RDONLY | O_CLOEXEC) : -1);
     held.push_back(descriptor);
     return claim{false, descriptor};
   }

@@ -33,6 +33,19 @@ vm_config parse(std::string_view text) {
 
 } // namespace
 
+CAF_TEST(a restart policy is one of three words) {
+  CAF_CHECK(parse(R"({"kernel": "k"})").restart == restart_policy::never);
+  CAF_CHECK(parse(R"({"kernel": "k", "restart": "never"})").restart == restart_policy::never);
+  CAF_CHECK(parse(R"({"kernel": "k", "restart": "on_failure"})").restart
+            == restart_policy::on_failure);
+  CAF_CHECK(parse(R"({"kernel": "k", "restart": "always"})").restart == restart_policy::always);
+  for (const auto* word : {"\"no\"", "true", "1", "\"\""})
+    CAF_CHECK(problem_with("\"restart\": "s + word).find("restart: ") != std::string::npos);
+  CAF_CHECK(
+    problem_with("\"restart\": \"on-failure\"").find("\"never\", \"on_failure\" or \"always\"")
+    != std::string::npos);
+}
+
 CAF_TEST(every key of ours is read) {
   auto config = parse(R"({"name": "demo", "kernel": "vmlinux", "initrd": "initrd.img",
     "params": "quiet panic=-1", "memory_mib": 128, "cpus": 2, "vmm": "qemu", "accel": "tcg",

@@ -57,12 +57,12 @@ inline fake_service_actor::behavior_type fake_service(fake_service_actor::pointe
       return words->held.emplace_back(self->make_response_promise<std::vector<vm_info>>());
     },
     [](caf::get_atom, host_atom) -> caf::result<host_info> { return not_here(); },
+    [](caf::get_atom, adopted_atom) { return adopted_vms{}; },
     [=](drain_atom, caf::timespan grace) -> caf::result<caf::ok_atom> {
       words->drained = grace;
       words->drain = self->make_response_promise<caf::ok_atom>();
       return words->drain;
     },
-    [](caf::get_atom, adopted_atom) { return adopted_vms{}; },
     [=](leave_atom) -> caf::result<caf::ok_atom> {
       ++words->left;
       return words->leave = self->make_response_promise<caf::ok_atom>();
