@@ -19,7 +19,6 @@
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/socket.h>
 
 #include <chrono>
@@ -198,7 +197,7 @@ private:
     auto request = std::move(launch_.request);
     launch_.request.cid = request.cid;
     vm_->launch(std::move(request));
-    loop_->post([] { ::malloc_trim(0); });
+    loop_->post(launch_is_over);
   }
 
   /// The record first: it must be there when somebody knows.

@@ -95,7 +95,12 @@ public:
     return std::make_shared<held_vm>(std::move(vmm));
   }
 
-  void leave() override { host_->living->leaving = true; }
+  void leave() override {
+    host_->living->leaving = true;
+    // At once: what lets go of its connections and readers from now on must not tell keepers so.
+    for (const auto& vmm : host_->living->all())
+      vmm->leave();
+  }
 
 private:
   std::shared_ptr<kept_vmm> make(vm_cid cid, const vm_name& name,

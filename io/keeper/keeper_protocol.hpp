@@ -36,7 +36,7 @@
 //                  directory goes                            output was read or nobody reads it
 //
 // From the keeper:
-//   answer         id, code (errno; 0: done; -1: not done, and the host isn't at fault), what, and
+//   answer         id, code (errno, or 0 where the host isn't at fault), what (empty: done), and
 //                  what the request asked for
 //   up             pid
 //   launch_failed  failure (launch_failure), what

@@ -22,9 +22,6 @@ using nlohmann::json;
 
 constexpr std::uint64_t max_bound_ms = 3'600'000;
 
-/// 0 is that it was done; a failure that isn't the host's has that code, too.
-constexpr int no_errno = -1;
-
 std::vector<unique_fd> copy_of(const stream_socket& socket) {
   std::vector<unique_fd> fds;
   if (socket && *socket)
@@ -120,8 +117,9 @@ private:
     return {{"type", "answer"}, {"id", id}, {"code", code}, {"what", what}};
   }
 
+  /// It has words in any case, by which it isn't taken for done.
   void refuse(std::uint64_t id, const failure& why) {
-    send(answer_of(id, why.code == 0 ? no_errno : why.code, why.what));
+    send(answer_of(id, why.code, why.what.empty() ? "it failed" : why.what));
   }
 
   std::function<void(result<void>)> answering(std::uint64_t id) {

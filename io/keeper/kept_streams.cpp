@@ -176,6 +176,12 @@ void kept_stream_state::finish(std::function<void()> done) {
                  [done = std::move(done)](const result<keeper_message>&) { done(); });
 }
 
+void kept_stream_state::leave() {
+  callbacks_ = {};
+  readers_.clear();
+  end();
+}
+
 void kept_stream_state::let_go() {
   callbacks_ = {};
   while (!readers_.empty())

@@ -65,6 +65,9 @@ public:
   void remove_reader(std::uint64_t reader);
   void finish(std::function<void()> done);
 
+  /// The keeper is left with them: readers hear nothing further, not even an end.
+  void leave();
+
   /// Nobody holds the streams any more: readers hear nothing further.
   void let_go();
 

@@ -153,7 +153,7 @@ void kept_vmm::leave() {
     self.process_ = nullptr;
     self.callbacks_ = {};
     if (self.streams_)
-      self.streams_->end();
+      self.streams_->leave();
     self.forget();
   });
 }

@@ -309,4 +309,24 @@ CAF_TEST(without close_range descriptors are found in proc) {
   CAF_CHECK_EQUAL(status, 0);
 }
 
+CAF_TEST(one that outlives this process ends with neither its owner nor its loop) {
+  int ends[2];
+  CAF_REQUIRE_EQUAL(::pipe2(ends, O_CLOEXEC), 0);
+  unique_fd from{ends[0]}, to{ends[1]};
+  child_command command{"/bin/sh", {"sh", "-c", "read line; exit 3"}, {}, -1, -1, from.get()};
+  command.outlives = true;
+  auto child = start(command);
+  CAF_REQUIRE(child);
+  auto pid = (*child)->pid();
+  from.reset();
+  *child = nullptr;
+  loop.reset();
+  int status = 0;
+  CAF_CHECK_EQUAL(::waitpid(pid, &status, WNOHANG), 0);
+  to.reset();
+  CAF_CHECK_EQUAL(::waitpid(pid, &status, 0), pid);
+  CAF_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+  CAF_CHECK(exits.wait_for([](auto&) { return true; }).empty());
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

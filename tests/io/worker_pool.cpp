@@ -10,6 +10,7 @@
 #include <latch>
 #include <set>
 #include <thread>
+#include <vector>
 
 #undef CAF_SUITE
 #define CAF_SUITE io.worker_pool
@@ -72,4 +73,47 @@ CAF_TEST(threads have every signal blocked but those of faults) {
   auto mask = masks.wait(1).front();
   CAF_CHECK(sigismember(&mask, SIGTERM) && sigismember(&mask, SIGPIPE));
   CAF_CHECK(!sigismember(&mask, SIGSEGV));
+}
+
+CAF_TEST(a pool without threads has its tasks run by a loop) {
+  event_loop loop{event_loop::on_this_thread{}};
+  worker_pool pool{loop};
+  std::vector<int> order;
+  std::thread::id where;
+  pool.post([&] {
+  order.push_back(1);
+  where = std::this_thread::get_id();
+  pool.post([&] { order.push_back(3); });
+  loop.post([&] { loop.stop(); });
+  });
+  pool.post([&] {
+  order.push_back(2); });
+  CAF_CHECK(order.empty());
+  CAF_CHECK(loop.runs_here());
+  loop.run();
+  CAF_CHECK_EQUAL(order, (std::vector<int>{1, 2, 3}));
+  CAF_CHECK(where == std::this_thread::get_id());
+}
+
+CAF_TEST(a pool that ends before its loop has run its tasks) {
+  event_loop loop{event_loop::on_this_thread{}};
+  bool ran = false;
+  {
+    worker_pool pool{loop};
+    pool.post([&] { ran = true; });
+  }
+  CAF_CHECK(ran);
+  loop.post([&] { loop.stop(); });
+  loop.run();
+}
+
+CAF_TEST(a thread is made when it is needed) {
+  mailbox<std::thread::id> done;
+  worker_pool pool{worker_pool::when_needed{}, 1};
+  for (int i = 0; i < 3; ++i)
+    pool.post([&] { done.put(std::this_thread::get_id()); });
+  auto ids = done.wait(3);
+  CAF_REQUIRE_EQUAL(ids.size(), 3u);
+  CAF_CHECK(ids.front() != std::this_thread::get_id());
+  CAF_CHECK_EQUAL(std::set<std::thread::id>(ids.begin(), ids.end()).size(), 1u);
 }

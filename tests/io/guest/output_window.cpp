@@ -79,6 +79,21 @@ CAF_TEST(a reader that leaves holds nobody) {
   CAF_CHECK_EQUAL(take(2), "(4)456789ab");
 }
 
+CAF_TEST(what was read stays for one that takes the place of its reader) {
+  output_window kept{8, 3};
+  kept.add_reader(1);
+  CAF_CHECK_EQUAL(kept.room(), 5u);
+  kept.add("01234");
+  kept.advance(1, 5);
+  CAF_CHECK_EQUAL(kept.room(), 5u);
+  kept.add("56789");
+  CAF_CHECK_EQUAL(kept.room(), 0u);
+  kept.add_reader(2);
+  auto piece = kept.next(2, 100);
+  CAF_CHECK_EQUAL(piece.offset, 2u);
+  CAF_CHECK_EQUAL(std::string{piece.bytes}, "23456789");
+}
+
 CAF_TEST(much passes through little) {
   window.add_reader(1);
   std::string all, got;

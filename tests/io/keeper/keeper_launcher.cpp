@@ -3,6 +3,7 @@
 
 #include "crosvisor/io/keeper/keeper_record.hpp"
 #include "crosvisor/tests/io/keeper/launcher_fixture.hpp"
+#include "crosvisor/tests/io/test_cgroup.hpp"
 
 #include <sys/un.h>
 
@@ -219,7 +220,7 @@ CAF_TEST(many are adopted at once) {
   std::vector<std::shared_ptr<vmm_process>> vms;
   for (auto i = 0u; i < count; ++i)
     vms.push_back(launch(request("play=up", cid + i)));
-  CAF_CHECK_EQUAL(reports.wait(count).size(), count);
+  CAF_CHECK_EQUAL(told(count), "up up up up up up up up");
   auto keepers = child_pids();
   service->launcher->leave();
   vms.clear();
@@ -292,6 +293,40 @@ CAF_TEST(one service at a time has the keepers) {
   CAF_REQUIRE(!second);
   auto what = second.why().what;
   CAF_CHECK_EQUAL(what, "keepers' folder \"" + folder + "\" is in use by another process");
+}
+
+CAF_TEST(a keeper has a cgroup of its own that the next service leaves alone) {
+  test_cgroup cgroup;
+  if (!cgroup)
+    return;
+  auto confine_and_open = [&] {
+    options.how.confinement = {}; // The lock is the next one's.
+    auto made = vmm_confinement::make({std::nullopt, cgroup.path()}, {}, {});
+    CAF_REQUIRE(made);
+    options.how.confinement = *made;
+    open();
+  };
+  auto cgroup_of = [](int pid) { return read_file("/proc/" + std::to_string(pid) + "/cgroup"); };
+  confine_and_open();
+  auto vm = launch(request());
+  auto pid = vmm_pid();
+  auto keeper = keeper_pid();
+  CAF_CHECK(cgroup.cgroups() == std::vector<std::string>{"keeper-2048"});
+  CAF_CHECK(cgroup_of(keeper).ends_with("/keeper-2048/service\n"));
+  CAF_CHECK(cgroup_of(pid).ends_with("/keeper-2048/vm-2048\n"));
+  leave(vm);
+  confine_and_open();
+  vm = adopt();
+  CAF_CHECK_EQUAL(vmm_pid(), pid);
+  ::kill(keeper, SIGKILL);
+  end();
+  CAF_CHECK(cgroup.cgroups().empty());
+  CAF_CHECK_EQUAL(reap(keeper), "signal 9");
+  release(vm);
+  check_nothing_left();
+  vm = nullptr;
+  service.reset();
+  options.how.confinement = {};
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -18,6 +18,41 @@ struct fixture : launcher_fixture {
   mailbox<output_chunk> chunks;
   mailbox<bool> finished;
 
+  mailbox<guest_connection> connections;
+
+  /// A service whose VMs have vsock.
+  void open_door() {
+    options.how.vsock_program = STAND_IN_TALKING_VSOCK;
+    options.how.door = std::make_shared<guest_door>(make_shared_loop("test-door"), vsock_calls{});
+    options.how.door->open(
+      {[this](guest_connection made) { connections.put(std::move(made)); }, [](auto, auto) {}});
+    open();
+  }
+
+  void close_door() {
+    service.reset();
+    options.how.door = nullptr;
+  }
+
+  static std::string ports(const std::vector<guest_connection>& made) {
+    std::set<std::uint32_t> sorted;
+    for (const auto& each : made)
+      sorted.insert(each.port);
+    std::string text;
+    for (auto port : sorted)
+      text += (text.empty() ? "" : " ") + std::to_string(port);
+    return text;
+  }
+
+  std::string answer_of_port(vmm_process& vm, std::uint32_t port) {
+    mailbox<std::string> answer;
+    vm.connect_vsock(port, 5s, [&](result<stream_socket> got) {
+      answer.put(got ? read_some(**got, std::string{"guest port 7"}.size()) : got.why().what);
+    });
+    auto all = answer.wait(1);
+    return all.empty() ? "no answer" : all.front();
+  }
+
   std::uint64_t add_reader(guest_streams& streams) {
     auto id = streams.add_reader([this](output_chunk chunk) { chunks.put(std::move(chunk)); });
     streams.grant(id, 1u << 20);
@@ -152,11 +187,58 @@ CAF_TEST(readers of a killed keeper are at the end) {
   ::kill(keeper_pid(), SIGKILL);
   CAF_CHECK_EQUAL(text(5, true), "hello$");
   end();
-  CAF_CHECK_EQUAL(chunks.wait(2).back().offset, 5u);
+  CAF_CHECK(chunks.wait(2).back().offset == 5);
   CAF_CHECK_EQUAL(read_all(*reader), "");
   finish(*streams);
   release(vm);
   check_nothing_left();
+}
+
+CAF_TEST(what a guest opened waits for the service that takes it) {
+  open_door();
+  auto streams = make_streams();
+  auto asked = request();
+  asked.streams = streams;
+  auto vm = launch(std::move(asked));
+  told(1);
+  auto keeper = keeper_pid();
+  // The first service ends with both in its hands.
+  auto held = connections.wait(2);
+  CAF_CHECK_EQUAL(ports(held), "3000 5000");
+  service->launcher->leave();
+  held.clear();
+  vm = nullptr;
+  streams = nullptr;
+  connections.clear();
+  service.reset();
+  // The second takes one, and lets go of the other by mistake.
+  open_door();
+  streams = make_streams();
+  vm = adopt(streams);
+  CAF_CHECK_EQUAL(ports(connections.wait(2)), "3000 5000");
+  for (auto& each : connections.wait(2))
+    if (each.port == payload_status_port)
+      streams->take_status(each.socket);
+  connections.clear();
+  CAF_CHECK_EQUAL(statuses.wait(2).size(), 2u);
+  CAF_CHECK_EQUAL(answer_of_port(*vm, 7), "guest port 7");
+  leave(vm);
+  streams = nullptr;
+  // The third has what is known by then, and no connection.
+  open_door();
+  streams = make_streams();
+  vm = adopt(streams);
+  CAF_CHECK_EQUAL(statuses.wait(2).size(), 2u);
+  CAF_CHECK_EQUAL(answer_of_port(*vm, 8), "guest port 8");
+  CAF_CHECK_EQUAL(ports(connections.wait(0)), "");
+  vm->kill();
+  end();
+  finish(*streams);
+  release(vm);
+  CAF_CHECK_EQUAL(reap(keeper), "exit code 0");
+  check_nothing_left();
+  vm = nullptr;
+  close_door();
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -25,6 +25,7 @@ struct launcher_fixture {
   temp_dir dir;
   std::string state = dir / "state";
   std::string folder = dir / "run";
+  std::string kernel = dir.write("vmlinux", "kernel");
   io::keeper_launcher_options options;
   std::optional<io::keeper_backend> service;
   mailbox<launch_report> reports;
@@ -70,7 +71,6 @@ struct launcher_fixture {
     made.config.params = play;
     made.choice = {vmm_kind::qemu, accel_kind::tcg};
     made.files = std::make_shared<io::descriptor_set>();
-    auto kernel = dir.write("vmlinux", "kernel");
     made.files->add(io::unique_fd{::open(kernel.c_str(), O_RDONLY | O_CLOEXEC)});
     return made;
   }

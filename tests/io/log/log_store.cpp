@@ -76,6 +76,22 @@ CAF_TEST(another service that lives keeps its logs) {
   CAF_CHECK_EQUAL(clash.why().code, EBUSY);
 }
 
+CAF_TEST(logs of VMs that live under another process count for nothing) {
+  auto keeper = open(log_store::keep_all);
+  log(*keeper, 9);
+  std::vector<crosvisor::io::log_dir> living;
+  for (auto cid = 10u; cid < 14; ++cid)
+    living.push_back(*keeper->make(cid, "vm"));
+  auto store = open(1);
+  CAF_CHECK_EQUAL(names_in(state + "/logs"), "10-vm 11-vm 12-vm 13-vm 9-vm");
+  living.clear();
+  store->retire("10-vm");
+  CAF_CHECK_EQUAL(names_in(state + "/logs"), "10-vm 11-vm 12-vm 13-vm");
+  store->retire("11-vm");
+  store->retire("11-vm");
+  CAF_CHECK_EQUAL(names_in(state + "/logs"), "11-vm 12-vm 13-vm");
+}
+
 CAF_TEST(a VM of the same name and CID begins with nothing) {
   auto store = open(5);
   log(*store, 10);

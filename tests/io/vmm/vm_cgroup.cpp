@@ -130,4 +130,26 @@ CAF_TEST(a process that is in it moves further down) {
   CAF_CHECK_EQUAL(names_in(cgroup.path()).find("vm-2048"), std::string::npos);
 }
 
+CAF_TEST(the cgroup of a keeper outlives who made it and goes with all in it) {
+  if (!cgroup)
+    return;
+  auto left = forked_sleeper();
+  {
+    auto tree = cgroup_tree::open(cgroup.path());
+    CAF_REQUIRE(tree);
+    CAF_CHECK((*tree)->make_keeper(2048));
+    CAF_CHECK_EQUAL((*tree)->keeper_path(2048), cgroup / "keeper-2048");
+    ::mkdir((cgroup / "keeper-2048/vm-2048").c_str(), 0755);
+    CAF_REQUIRE(cgroup.put("keeper-2048/vm-2048", left));
+  }
+  auto tree = cgroup_tree::open(cgroup.path());
+  CAF_REQUIRE(tree);
+  CAF_CHECK((*tree)->keepers() == std::vector<vm_cid>{2048});
+  CAF_CHECK_EQUAL(::waitpid(left, nullptr, WNOHANG), 0);
+  CAF_CHECK((*tree)->remove_keeper(2048));
+  CAF_CHECK((*tree)->remove_keeper(2048));
+  CAF_CHECK(cgroup.cgroups().empty());
+  CAF_CHECK_EQUAL(signal_of(left), SIGKILL);
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()
