@@ -63,7 +63,6 @@ inline fake_service_actor::behavior_type fake_service(fake_service_actor::pointe
       words->drain = self->make_response_promise<caf::ok_atom>();
       return words->drain;
     },
-    [](caf::get_atom, adopted_atom) { return adopted_vms{}; },
     [=](leave_atom) -> caf::result<caf::ok_atom> {
       ++words->left;
       return words->leave = self->make_response_promise<caf::ok_atom>();
