@@ -56,6 +56,9 @@ io::vmm_callbacks report_to(const vm_supervisor_actor& self) {
     [self](std::string what) { caf::anon_send(self, fault_atom::value, std::move(what)); },
     [self](vmm_exit exit) { caf::anon_send(self, exited_atom::value, std::move(exit)); },
     [self] { caf::anon_send(self, synced_atom::value); },
+    [self](std::uint32_t port, io::stream_socket socket) {
+      caf::anon_send(self, caf::connect_atom::value, port, vsock_socket{std::move(socket)});
+    },
   };
 }
 

@@ -4,6 +4,7 @@
 
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace crosvisor::actors {
@@ -11,7 +12,8 @@ namespace crosvisor::actors {
 namespace {
 
 std::chrono::milliseconds to_milliseconds(caf::timespan time) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(time);
+  using std::chrono::milliseconds;
+  return std::max(milliseconds::zero(), std::chrono::duration_cast<milliseconds>(time));
 }
 
 } // namespace

@@ -93,6 +93,7 @@ void vm_supervisor_state::restart() {
 
 void vm_supervisor_state::forget_life() {
   between_lives_ = true;
+  replaying_ = false; // Of an end nothing follows.
   if (streams_ && !std::exchange(streams_finished_, false))
     streams_->finish([] {});
   make_streams();

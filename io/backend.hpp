@@ -78,6 +78,9 @@ enum class launch_failure : std::uint8_t {
   no_vmm,    ///< The VMM's program can't be executed.
 };
 
+/// A connected stream socket, non-blocking and close-on-exec; one holder at a time.
+using stream_socket = std::shared_ptr<unique_fd>;
+
 /// What a VMM's process reports. Called on any thread of the backend's, one at a time, in the order
 /// in which things happened; each may only send a message.
 struct vmm_callbacks {
@@ -92,10 +95,11 @@ struct vmm_callbacks {
   /// Of adopt() alone, at most once, may be empty: what was told so far had happened before, what
   /// follows happens now.
   std::function<void()> on_synced = {};
+  /// The guest opened this port of the host's, of a VM that has a keeper; may be empty. Its
+  /// connections come here and not to the vsock_listener, so that one that was opened before the
+  /// VMM ended comes before on_exit, also when both are told again.
+  std::function<void(std::uint32_t port, stream_socket)> on_connection = {};
 };
-
-/// A connected stream socket, non-blocking and close-on-exec; one holder at a time.
-using stream_socket = std::shared_ptr<unique_fd>;
 
 /// One VMM's process, from the moment its launch was asked for. All calls are allowed at any time
 /// on any thread, none blocks, and after the process has ended they answer an error. Letting go of

@@ -234,6 +234,22 @@ CAF_TEST(nobody sees an older state while the keeper tells again) {
   CAF_CHECK_EQUAL(to_string(listed().state), "started");
 }
 
+CAF_TEST(a connection from before the end is read before the death) {
+  streams->finish_at_once = false;
+  adopt();
+  vmm().callbacks.on_up(4711);
+  vmm().callbacks.on_connection(payload_status_port, std::make_shared<io::unique_fd>());
+  vmm().callbacks.on_exit({exit_kind::code, 0, death_reason::shutdown, ""});
+  settle();
+  CAF_CHECK_EQUAL(guest().statuses.size(), 1u);
+  CAF_CHECK_EQUAL(guest().finishes, 1);
+  guest().callbacks.on_status({payload_status_kind::finished, 7, payload_error::unknown, ""});
+  guest().finish_done();
+  settle();
+  CAF_CHECK_EQUAL(to_string(told->back().kind), "dead");
+  CAF_CHECK_EQUAL(told->back().payload.exit_code, 7);
+}
+
 CAF_TEST(a keeper that never says that it is done is done after a while) {
   tell_until_ready();
   adopt();
