@@ -18,9 +18,10 @@ inline constexpr const char* platform_version = "1.0.0";
 ///
 /// Known keys: `name`, `kernel`, `initrd`, `bootloader`, `params`, `disks` (see
 /// disk_fields.hpp; formats are `raw` unless they are given, and never probed), `memory_mib`,
-/// `cpus`, `vmm`, `accel`, `protected`, `guest_protocol`, `started_timeout_s`, `restart`, and those of Android's that change nothing here:
-/// `platform_version`, `cpu_topology`, `devices`, `usb_config`, `console_input_device`. What of
-/// them can't be had is refused by name, and so is a key that nobody knows.
+/// `cpus`, `vmm`, `accel`, `protected`, `guest_protocol`, `started_timeout_s`, `restart`, and those
+/// of Android's that change nothing here: `platform_version`, `cpu_topology`, `devices`,
+/// `usb_config`, `console_input_device`. What of them can't be had is refused by name, and so is a
+/// key that nobody knows.
 /// @param file_name what errors call the file: `demo.json:4:3: unknown key "memory_mb"`.
 /// @returns a configuration without a find_problem(), or the first problem and where it stands.
 result<vm_config> parse_vm_config(std::string_view text, const std::string& file_name);
