@@ -26,10 +26,6 @@ kill_daemon() { # SIGNAL
   daemon_pid=
 }
 
-vmm_pid_of() { # NAME
-  "$crosvisor" info "$1" -o jsonl | sed -E 's/.*"vmm_pid":([0-9]+|null).*/\1/'
-}
-
 # CID, name and owner of each VM that lives.
 living() {
   "$crosvisor" list | awk 'NR > 1 && $3 !~ /^dead/ { print $1, $2, $4 }'

@@ -73,7 +73,7 @@ like "standard error" "$err" '*vm CID dead: shutdown   TIME'
 begin "the VMM is nobody's"
 call run --detach vm.json
 await "start" is_in_state server started
-vmm=$(vmm_of "$daemon_pid" | head -n 1)
+vmm=$(vmm_pid_of server)
 check "the VMM's user is not root" [ "$(stat -c %u "/proc/$vmm")" -gt 1000000 ]
 call stop server --force
 

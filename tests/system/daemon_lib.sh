@@ -104,6 +104,10 @@ state_of() { # NAME
   "$crosvisor" list | awk -v name="$1" '$2 == name { state = $3 } END { print state }'
 }
 
+vmm_pid_of() { # NAME
+  "$crosvisor" info "$1" -o jsonl | sed -E 's/.*"vmm_pid":([0-9]+|null).*/\1/'
+}
+
 is_in_state() { # NAME STATE
   [ "$(state_of "$1")" = "$2" ]
 }
