@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/keeper/found_keeper.hpp"
 #include "crosvisor/io/keeper/keeper_launch.hpp"
@@ -79,6 +80,8 @@ public:
 
   /// Whether it did; ENOENT and ECONNREFUSED: not yet.
   result<void> connect() {
+    if (auto why = injected(failpoint::greet_keeper))
+      return *why;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path_.copy(address.sun_path, max_socket_path_bytes);
@@ -93,6 +96,8 @@ public:
     auto peer = check_peer();
     if (!peer)
       return peer.why();
+    if (auto why = injected(failpoint::hear_hello))
+      return *why;
     auto packet = receive_packet(socket(), max_keeper_packet_bytes);
     if (!packet)
       return packet.why();
@@ -195,6 +200,7 @@ public:
   found_keepers run() {
     for (auto cid : recorded_cids(places_.state_dir))
       look_at(cid);
+    reach(failpoint::find_keepers);
     while (!asked_.empty() && steady::now() < until_)
       turn();
     for (auto& late : asked_)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/daemon/running_daemon.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/file_event_journal.hpp"
 #include "crosvisor/io/log/kept_log_reader.hpp"
 #include "crosvisor/io/logging.hpp"
@@ -143,6 +144,8 @@ io::result<void> running_daemon::adopt() {
   autostarted_ =
     create_autostart_vms(service_->system(), service_->handle(), config_.autostart, adopted_);
   adopted_.insert(adopted_.end(), autostarted_.begin(), autostarted_.end());
+  if (auto why = io::injected(io::failpoint::serve))
+    return *why;
   return {};
 }
 
