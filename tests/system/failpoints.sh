@@ -25,6 +25,9 @@ truncate -s 8192 part.img
 echo '{"name": "other", "kernel": "vmlinux", "params": "play=up", "disks": [
   {"writable": true, "partitions": [{"label": "a", "path": "part.img", "writable": true}]}]}' >other.json
 
+# As what interrupts a step of await does, too.
+trap 'exit 1' TERM INT
+
 # -- the VM in work -------------------------------------------------------------
 
 cli() { timeout -k 1 "$command_bound" "$crosvisor" "$@"; }
@@ -32,10 +35,20 @@ cli() { timeout -k 1 "$command_bound" "$crosvisor" "$@"; }
 # One after the other until one fails. Each is what clients do with one VM, which is gone afterwards.
 deed_life() {
   cli run --detach other.json && cli suspend other && cli resume other \
-    && [ "$(cli connect other 7)" = "guest port 7" ] && cli stop other
+    && hear_guest && cli stop other
+}
+# The guest's port says its name, and no more.
+hear_guest() {
+  local words=
+  IFS= read -rN 12 words < <(cli connect other 7 & echo $! >connect.pid; wait)
+  kill "$(<connect.pid)" 2>/dev/null
+  [ "$words" = "guest port 7" ]
 }
 deed_force() { cli run --detach other.json && cli stop other --force; }
-deed_output() { cli run other.json --payload-output out.bin --timeout 1; }
+deed_output() {
+  cli run other.json --payload-output out.bin --timeout 1
+  [ $? = 124 ]
+}
 deed_partition() { rm -f p.img && cli create-partition p.img 1M --type instance; }
 # What is done at its start is what counts.
 deed_start() { :; }
@@ -50,7 +63,8 @@ processes() {
 
 # All that VMs have, of which nothing may come or go.
 traces() {
-  find "$CROSVISOR_RUNTIME_DIR" "$CROSVISOR_STATE_DIR/keepers" ! -name .lock 2>/dev/null | sort
+  find "$CROSVISOR_RUNTIME_DIR" "$CROSVISOR_STATE_DIR/keepers" ! -name .lock \
+    ! -path "*/run-${daemon_pid:-none}*" 2>/dev/null | sort
   processes
 }
 
@@ -73,7 +87,7 @@ nothing_is_left() { # AFTER
   await "end of what was left after $1" traces_are_as_before \
     || failed "difference after $1:
 $(diff <(echo "$whole") <(traces))"
-  await "end of descriptors after $1 ($(descriptors) and not $open_before)" descriptors_are_as_before
+  [ -z "$open_before" ] || await "end of descriptors after $1 ($(descriptors) and not $open_before)" descriptors_are_as_before
   equal "complaints about what is left after $1" \
     "$(grep -E 'is left alone|stays:|leaves|did not end' daemon.err)" ""
 }
@@ -97,12 +111,18 @@ start_failing() { # DAEMON_POINTS KEEPER_POINTS
 # Killed, not told to leave: that is what it must be able to stand anyway.
 kill_daemon() {
   kill -KILL "$daemon_pid" 2>/dev/null
-  wait "$daemon_pid" 2>/dev/null
+  reap_daemon
+}
+
+# Sets status.
+reap_daemon() {
+  { wait "$daemon_pid"; } 2>/dev/null # bash tells of a child that was killed.
+  status=$?
   daemon_pid=
 }
 
 begin_deed() { # DEED
-  timeout -k 1 "$deed_bound" bash -c "$(declare -f cli "deed_$1"); crosvisor=$crosvisor
+  timeout -k 1 "$deed_bound" bash -c "$(declare -f cli hear_guest "deed_$1"); crosvisor=$crosvisor
     command_bound=$command_bound; deed_$1" >deed.out 2>deed.err </dev/null &
   deed_pid=$!
 }
@@ -144,6 +164,7 @@ equal "the exit code" "$status" 0
 await "readiness" is_in_state bystander ready
 bystander=$(facts_of bystander)
 whole=$(traces)
+open_before=
 kill_daemon
 
 begin "which points are passed, and where"
@@ -159,22 +180,19 @@ for deed in "${deeds[@]}"; do
   rm -f points.daemon points.keeper
   begin_deed "$deed"
   end_deed "$deed"
-  [ "$deed" = output ] || equal "the exit code of $deed: $(cat deed.err)" "$deed_status" 0
-  await "end of what was left after $deed" traces_are_as_before
+  equal "the exit code of $deed: $(cat deed.err)" "$deed_status" 0
+  nothing_is_left "$deed"
   for role in daemon keeper; do
-    for point in $(sort -u "points.$role" 2>/dev/null); do
+    while read -r point; do
       : "${deed_of[$role:$point]:=$deed}"
-    done
+    done < <(sort -u "points.$role" 2>/dev/null)
   done
 done
 for point in $("$names"); do
   check "a deed that passes $point" [ -n "${deed_of[daemon:$point]-}${deed_of[keeper:$point]-}" ]
 done
 await "readiness" is_in_state bystander ready
-kill_daemon
-
-start_daemon
-await "readiness" is_in_state bystander ready
+# Some that it keeps come with the first VM that it starts.
 open_before=$(descriptors)
 kill_daemon
 
@@ -193,14 +211,14 @@ is_over() { # ROLE POINT
 }
 
 kill_at() { # ROLE POINT DEED
-  local where="$1:$2 ($3)" plan="$2=kill:$(number_of "$@")"
+  local where="$1:$2 ($3)" plan
+  plan="$2=kill:$(number_of "$@")"
   if [ "$1" = daemon ]; then start_failing "$plan" ""; else start_failing "" "$plan"; fi
   begin_deed "$3"
   if [ "$1" = daemon ]; then
-    await "death of the daemon at $where" has_ended || kill_daemon
-    wait "$daemon_pid" 2>/dev/null
-    equal "how the daemon ended at $where" "$?" 137
-    daemon_pid=
+    await "death of the daemon at $where" has_ended || kill -KILL "$daemon_pid"
+    reap_daemon
+    equal "how the daemon ended at $where" "$status" 137
     start_daemon
   fi
   end_deed "$where"
@@ -219,15 +237,16 @@ done
 codes=(ENOSPC EMFILE EAGAIN ENOMEM EINTR)
 turn=0
 fail_at() { # ROLE POINT DEED HOW
-  local where="$1:$2=$4 ($3)" plan="$2=$4:$(number_of "$@")"
+  local where="$1:$2=$4 ($3)" plan
+  plan="$2=$4:$(number_of "$@")"
   if [ "$1" = daemon ]; then start_failing "$plan" ""; else start_failing "" "$plan"; fi
   begin_deed "$3"
   end_deed "$where"
   if has_ended; then # It may refuse to start, and say why.
     check "the end at the start alone: $where" [ "$3" = start ]
     check "words of the daemon: $where" grep -q "$2" daemon.err
-    daemon_pid=
-  elif [ "$deed_status" != 0 ] && [ "$3" != output ]; then
+    reap_daemon
+  elif [ "$deed_status" != 0 ]; then
     check "words of the client: $where: $(cat deed.err)" grep -q '^crosvisor: \|dead: ' deed.err
   fi
   [ "$4" = short ] || check "a line of $where in the log" is_logged "$1" "$2"
