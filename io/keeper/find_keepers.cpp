@@ -54,6 +54,16 @@ std::vector<vm_cid> recorded_cids(const std::string& state_dir) {
   return cids;
 }
 
+/// Whether it is this process or the host that can't connect now, and may be able to soon.
+bool passes(int code) {
+  constexpr int passing[] = {EAGAIN, EINTR, EMFILE, ENFILE, ENOMEM, ENOBUFS, ENOSPC};
+  return std::find(std::begin(passing), std::end(passing), code) != std::end(passing);
+}
+
+unique_fd open_socket() {
+  return unique_fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+}
+
 /// The contents of the memory file that a keeper sent.
 result<std::string> read_launch_text(int fd) {
   constexpr off_t most = 16 << 20;
@@ -72,7 +82,7 @@ public:
         cid_(cid),
         path_(places.socket_path(cid)),
         record_(std::move(record)),
-        socket_(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {}
+        socket_(open_socket()) {}
 
   vm_cid cid() const noexcept { return cid_; }
   int socket() const noexcept { return socket_.get(); }
@@ -82,6 +92,10 @@ public:
   result<void> connect() {
     if (auto why = injected(failpoint::greet_keeper))
       return *why;
+    if (!socket_)
+      socket_ = open_socket();
+    if (!socket_)
+      return last_failure("socket");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path_.copy(address.sun_path, max_socket_path_bytes);
@@ -289,7 +303,7 @@ private:
       auto connected = keeper.is_connected() ? result<void>{} : keeper.connect();
       auto code = connected ? 0 : connected.why().code;
       // One that was just started does not listen yet, or has ended.
-      if (connected || code == EAGAIN)
+      if (connected || passes(code))
         waiting.push_back(std::move(keeper));
       else if (code != ENOENT && code != ECONNREFUSED)
         give_up(keeper.cid(), connected.why().what);

@@ -3,6 +3,7 @@
 
 #include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/file_event_journal.hpp"
+#include "crosvisor/io/keeper/keeper_record.hpp"
 #include "crosvisor/io/log/kept_log_reader.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/service_signals.hpp"
@@ -163,6 +164,10 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.vms_per_principal = config_.vms_per_principal;
   options.journal = journal_;
   options.adopted = adopted_;
+  options.is_left_alone = [state = places_.where.state](vm_cid cid) {
+    auto record = io::keeper_record::open(state, cid);
+    return record && record->is_held();
+  };
   options.leaving = leaving_;
   options.close = [closer = std::make_shared<io::background_closer>()](const caller& whose,
                                                                        io::descriptor_set files) {
