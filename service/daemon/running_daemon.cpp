@@ -11,11 +11,13 @@
 #include "crosvisor/io/systemd/notify.hpp"
 #include "crosvisor/io/tickets/background_closer.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
+#include "crosvisor/messages/error.hpp"
 #include "crosvisor/service/daemon/autostart.hpp"
 #include "crosvisor/service/daemon/daemon_options.hpp"
 
 #include <boost/asio/post.hpp>
 
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
 #include <sys/types.h>
@@ -74,13 +76,28 @@ io::result<void> running_daemon::start() {
                     step{&running_daemon::open_journal}, step{&running_daemon::start_service},
                     step{&running_daemon::adopt}, step{&running_daemon::open_door},
                     step{&running_daemon::listen}})
-    if (auto done = (this->*next)(); !done)
+    if (auto done = (this->*next)(); !done) {
+      give_back();
       return done;
+    }
   spawn_watchers();
   spawn_autostart(service_->system(), std::exchange(autostarted_, {}), door_timeouts{}.start);
   log::info("daemon serves socket \"{}\"", sockets_->path);
   io::notify("READY=1");
   return {};
+}
+
+/// One that can't serve ends no VM: the next one may be able to.
+void running_daemon::give_back() {
+  if (!service_)
+    return;
+  leaving_->store(true);
+  caf::scoped_actor self{service_->system()};
+  self->request(service_->handle(), leave_bound, leave_atom::value)
+    .receive([](caf::ok_atom) {},
+             [](const caf::error& why) {
+               log::error("daemon does not leave its VMs to their keepers: {}", sentence_of(why));
+             });
 }
 
 io::result<void> running_daemon::open_sockets() {

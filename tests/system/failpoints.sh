@@ -226,7 +226,7 @@ kill_at() { # ROLE POINT DEED
     start_daemon
   fi
   end_deed "$where"
-  check "a line of $where in the log" is_logged "$1" "$2"
+  await "line of $where in the log" is_logged "$1" "$2"
   bystander_is_whole "$where"
   other_is_whole_or_gone "$where"
   nothing_is_left "$where"
@@ -253,7 +253,7 @@ fail_at() { # ROLE POINT DEED HOW
   elif [ "$deed_status" != 0 ]; then
     check "words of the client: $where: $(cat deed.err)" grep -q '^crosvisor: \|dead: ' deed.err
   fi
-  [ "$4" = short ] || check "a line of $where in the log" is_logged "$1" "$2"
+  [ "$4" = short ] || await "line of $where in the log" is_logged "$1" "$2"
   if [ "$3" = start ]; then
     [ -z "$daemon_pid" ] || kill_daemon
     start_daemon
