@@ -50,6 +50,10 @@ part_of() { # PART CID
 }
 part_is_there() { [ -n "$(part_of "$1" "$(victim_cid)")" ]; }
 
+was_told() { # CID EVENT
+  grep -q "\"cid\":$1,.*\"event\":\"$2\"" events.jsonl
+}
+
 bring_to() { # STATE
   silent_guest
   case $1 in
@@ -60,7 +64,7 @@ bring_to() { # STATE
     stopping)
       victim "play=hang play=ignore-power play=refuse-quit"
       call run --detach victim.json
-      "$crosvisor" stop victim --timeout 0 >/dev/null 2>&1 </dev/null &
+      "$crosvisor" stop victim --timeout 60 >/dev/null 2>&1 </dev/null &
       ;;
     *)
       [ "$1" = started ] || talking_guest
@@ -72,7 +76,12 @@ bring_to() { # STATE
     await "readiness" is_in_state victim ready
     call suspend victim
   fi
-  await "state $1" is_in_state victim "$state_name"
+  # Not a state by itself, but what is told.
+  if [ "$1" = stopping ]; then
+    await "event" was_told "$(victim_cid)" stopping
+  else
+    await "state $1" is_in_state victim "$state_name"
+  fi
 }
 
 words_for() { # PART STATE
@@ -104,7 +113,7 @@ for state in starting started ready suspended stopping; do
     await "process $part" part_is_there "$part"
     kill -KILL "$(part_of "$part" "$cid")"
     await "end of the VM" is_gone victim
-    await "event of the end" grep -q "\"cid\":$cid,.*\"event\":\"dead\"" events.jsonl
+    await "event of the end" was_told "$cid" dead
     like "the event" "$(grep "\"cid\":$cid,.*\"event\":\"dead\"" events.jsonl)" "$(words_for "$part" "$state")"
     await "end of all that it had" traces_are_as_before
     equal "the bystander" "$("$crosvisor" list | awk '$2 == "bystander" { print $1, $3 }')" "$before"
