@@ -53,11 +53,11 @@ public:
     service.start(vm_);
     tally_.expect(subscribers); // The state that it is in.
     for (std::size_t i = 0; i < subscribers; ++i) {
-      auto one = service.system().spawn([this]() -> subscriber_actor::behavior_type {
-        return {[this](const vm_event&) { tally_.add(); }};
-      });
-      told_.push_back(one);
-      caf::send_as(one, vm_, caf::subscribe_atom::value);
+      told_.push_back(service.system().spawn(
+        [this](subscriber_actor::pointer self) -> subscriber_actor::behavior_type {
+          self->request(vm_, patience, caf::subscribe_atom::value).then([](const vm_info&) {});
+          return {[this](const vm_event&) { tally_.add(); }};
+        }));
     }
     tally_.wait();
   }

@@ -34,13 +34,13 @@ namespace bp = boost::process;
 
 char path_variable[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 char lang_variable[] = "LANG=C.UTF-8";
-char* environment[] = {path_variable, lang_variable, nullptr};
 
 // Our part in Boost.Process: what to execute, and all that the child does before it.
 struct child_initializer : bp::extend::handler {
   child_plan plan;
   const char* program = nullptr;
   char* const* argv = nullptr;
+  char** environment = nullptr;
   int fork_error = 0;
 
   template <class Executor>
@@ -92,7 +92,7 @@ pid_t launch_copy(child_initializer& init) {
   if (pid != 0)
     return pid;
   init.set_up();
-  ::execve(init.program, init.argv, environment);
+  ::execve(init.program, init.argv, init.environment);
   give_up(init.plan, child_step::exec, errno);
 }
 
@@ -105,6 +105,14 @@ failure step_failure(const child_command& command, child_failure why) {
   // What the program is blamed for by its code is exec's alone.
   auto code = program_at_fault({why.code, {}}) ? ENOTSUP : why.code;
   return {code, program + "started" + user + " (" + to_string(why.step) + "): " + words};
+}
+
+// As exec takes them.
+std::vector<char*> array_of(const std::vector<std::string>& texts, std::vector<char*> array = {}) {
+  for (const auto& text : texts)
+    array.push_back(const_cast<char*>(text.c_str()));
+  array.push_back(nullptr);
+  return array;
 }
 
 // Whether the child got as far as exec. The pipe is at its end as soon as exec has closed the
@@ -149,14 +157,13 @@ result<pid_t> fork_and_exec(const child_command& command) {
   ::close(ends[1]);
   if (!report_out)
     return last_failure("pipe");
-  std::vector<char*> argv;
-  for (auto& argument : command.argv)
-    argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
+  auto argv = array_of(command.argv);
+  auto environment = array_of(command.environment, {path_variable, lang_variable});
   child_initializer init;
   init.plan = plan_of(command, report_out.get());
   init.program = command.program.c_str();
   init.argv = argv.data();
+  init.environment = environment.data();
   auto pid = command.user ? launch_copy(init) : launch(init);
   if (pid < 0)
     return failure{init.fork_error, std::string{"fork: "} + std::strerror(init.fork_error)};

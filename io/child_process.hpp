@@ -40,6 +40,8 @@ struct child_command {
   int cgroup = -1;
   /// It lives on when this process ends, however that is, and when its owner lets go of it.
   bool outlives = false;
+  /// NAME=VALUE, beside PATH and LANG.
+  std::vector<std::string> environment = {};
 };
 
 /// How a process ended: exit_kind::code or signal with its value, or vanished.
@@ -48,9 +50,9 @@ struct exit_status {
   int value = 0;
 };
 
-/// A child process in a session of its own, in `/`, with an environment of PATH and LANG alone and
-/// the default signal dispositions. Unless it outlives this process, it is killed when this process
-/// dies, and when its owner lets go of it.
+/// A child process in a session of its own, in `/`, with an environment of PATH and LANG and what
+/// it is given, and the default signal dispositions. Unless it outlives this process, it is killed
+/// when this process dies, and when its owner lets go of it.
 ///
 /// Signals go through a pidfd, so they never reach another process that got the same number. The
 /// child is always waited for: there is no zombie, and exactly one call of `on_exit`.

@@ -25,11 +25,18 @@ namespace crosvisor::io {
 namespace {
 
 constexpr std::array<std::string_view, failpoint_count> names{
-  "claim_cid",        "save_cid",           "build_images",    "make_image",       "write_image",
-  "make_runtime_dir", "make_logs",          "make_vsock",      "make_disk_server", "make_control",
-  "start_vmm",        "vmm_started",        "tell_up",         "ask_vmm",          "signal_vmm",
-  "tell_exit",        "remove_runtime_dir", "guest_connected", "connect_guest",    "open_output",
-  "put_ticket",       "take_ticket",
+  "claim_cid",        "save_cid",        "build_images",  "make_image",
+  "write_file",       "replace_record",  "remove_record", "write_journal",
+  "start_keeper",     "keeper_started",  "hear_up",       "hear_exit",
+  "hear_connection",  "take_connection", "ask_keeper",    "signal_keeper",
+  "note_vm",          "release_keeper",  "find_keepers",  "greet_keeper",
+  "hear_hello",       "adopt_vm",        "serve",         "begin_keeper",
+  "welcome_service",  "record_exit",     "exit_recorded", "release_vm",
+  "make_runtime_dir", "make_logs",       "make_vsock",    "make_disk_server",
+  "make_control",     "start_vmm",       "vmm_started",   "tell_up",
+  "ask_vmm",          "signal_vmm",      "tell_exit",     "remove_runtime_dir",
+  "guest_connected",  "connect_guest",   "open_output",   "put_ticket",
+  "take_ticket",
 };
 
 } // namespace
@@ -42,7 +49,7 @@ std::string_view name_of(failpoint point) noexcept {
 
 namespace {
 
-enum class deed : std::uint8_t { none, kill, fail, pause, cut };
+enum class deed : std::uint8_t { none, log, kill, fail, pause, cut };
 
 struct plan {
   deed what = deed::none;
@@ -77,7 +84,9 @@ void set(plan& to, std::string_view entry, std::string_view words) noexcept {
       refuse(entry);
     words = words.substr(0, colon);
   }
-  if (words == "kill")
+  if (words == "log")
+    to.what = deed::log;
+  else if (words == "kill")
     to.what = deed::kill;
   else if (words == "pause")
     to.what = deed::pause;
@@ -164,6 +173,18 @@ std::size_t at_most(failpoint point, std::size_t bytes) noexcept {
     return bytes;
   record(point);
   return std::max<std::size_t>(bytes / 2, 1);
+}
+
+std::vector<std::string> keeper_failpoints() {
+  std::vector<std::string> made;
+  auto pass_on = [&](const char* name, const char* as) {
+    if (const auto* value = std::getenv(name))
+      made.push_back(std::string{as} + '=' + value);
+  };
+  pass_on("CROSVISOR_KEEPER_FAILPOINTS", "CROSVISOR_FAILPOINTS");
+  pass_on("CROSVISOR_KEEPER_FAILPOINT_LOG", "CROSVISOR_FAILPOINT_LOG");
+  pass_on("CROSVISOR_FAILPOINT_GATE", "CROSVISOR_FAILPOINT_GATE");
+  return made;
 }
 
 std::optional<failure> injected(failpoint point) {

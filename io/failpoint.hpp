@@ -8,7 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace crosvisor::io {
 
@@ -17,10 +19,36 @@ enum class failpoint : std::uint8_t {
   // create
   claim_cid, ///< The CID is not claimed yet.
   save_cid,  ///< The last CID is about to be written.
-  // images
-  build_images, ///< A VM's images are about to be made.
-  make_image,   ///< A client's.
-  write_image,  ///< A piece of one is about to be written; `short` counts.
+  // files
+  build_images,   ///< A VM's images are about to be made.
+  make_image,     ///< A client's.
+  write_file,     ///< A piece of an image or of a record is about to be written; `short` counts.
+  replace_record, ///< A part of a keeper's record is written, and does not have its name yet.
+  remove_record,
+  write_journal, ///< Events are about to be written; `short` counts.
+  // a keeper's begin and end, on the service's side
+  start_keeper,   ///< It is about to be executed.
+  keeper_started, ///< It is there, and has not been heard yet.
+  hear_up,
+  hear_exit,
+  hear_connection,
+  take_connection, ///< A guest's connection is about to be asked for.
+  ask_keeper,
+  signal_keeper,
+  note_vm,
+  release_keeper,
+  // adoption
+  find_keepers, ///< It is known whose records there are.
+  greet_keeper, ///< One is about to be connected to.
+  hear_hello,   ///< A hello is there, and not read yet.
+  adopt_vm,     ///< A VM is about to be taken back.
+  serve,        ///< All are, and no client is served yet.
+  // a keeper's own
+  begin_keeper,    ///< It has read its launch, and nothing else.
+  welcome_service, ///< About to say hello.
+  record_exit,     ///< The VMM has ended, and the record does not say so yet.
+  exit_recorded,   ///< It does, and nobody was told.
+  release_vm,
   // start
   make_runtime_dir,
   make_logs,
@@ -51,6 +79,7 @@ std::string_view name_of(failpoint point) noexcept;
 
 /// Does what the environment's CROSVISOR_FAILPOINTS says of the point, a list such as
 /// `claim_cid=kill,make_logs=ENOSPC:3,tell_up=pause`:
+///   log       nothing but the line in the log, see below
 ///   kill      the process kills itself by SIGKILL
 ///   ENOSPC…   the step fails with that errno
 ///   pause     waits until somebody opens the FIFO that CROSVISOR_FAILPOINT_GATE names, for
@@ -68,6 +97,11 @@ std::size_t at_most(failpoint point, std::size_t bytes) noexcept;
 /// The same for steps that answer a result: nothing, or why the step fails.
 std::optional<failure> injected(failpoint point);
 
+/// The environment of a keeper that is started: what this process's CROSVISOR_KEEPER_FAILPOINTS
+/// says is the keeper's CROSVISOR_FAILPOINTS, and CROSVISOR_KEEPER_FAILPOINT_LOG its log; the gate
+/// is the same.
+std::vector<std::string> keeper_failpoints();
+
 #else
 
 constexpr int reach(failpoint) noexcept {
@@ -80,6 +114,10 @@ constexpr std::size_t at_most(failpoint, std::size_t bytes) noexcept {
 
 inline std::optional<failure> injected(failpoint) {
   return std::nullopt;
+}
+
+inline std::vector<std::string> keeper_failpoints() {
+  return {};
 }
 
 #endif

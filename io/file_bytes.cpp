@@ -17,11 +17,11 @@ bool beyond_files(std::uint64_t offset, std::size_t size) {
 }
 
 ssize_t write_piece(int fd, std::uint64_t offset, std::string_view bytes) {
-  if (auto code = reach(failpoint::write_image)) {
+  if (auto code = reach(failpoint::write_file)) {
     errno = code;
     return -1;
   }
-  auto size = at_most(failpoint::write_image, bytes.size());
+  auto size = at_most(failpoint::write_file, bytes.size());
   return ::pwrite(fd, bytes.data(), size, static_cast<off_t>(offset));
 }
 

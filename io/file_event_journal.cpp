@@ -2,6 +2,7 @@
 #include "crosvisor/io/file_event_journal.hpp"
 
 #include "crosvisor/io/config/bounded_read.hpp"
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/keeper/value_arrays.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/path_lock.hpp"
@@ -173,7 +174,10 @@ void file_event_journal::put(std::string_view text) {
   if (!file_)
     return;
   auto line = torn_ ? '\n' + std::string{text} : std::string{text};
-  auto done = ::write(file_.get(), line.data(), line.size());
+  auto code = reach(failpoint::write_journal);
+  auto done = code != 0
+                ? (errno = code, -1)
+                : ::write(file_.get(), line.data(), at_most(failpoint::write_journal, line.size()));
   if (done > 0)
     size_ += static_cast<std::uint64_t>(done);
   auto whole = done == static_cast<ssize_t>(line.size());

@@ -63,6 +63,9 @@ struct door_options {
   /// The VMs that there were before the door, created through another one. Who held one has its
   /// reference for reference_grace, as one whose connection was lost.
   std::vector<adopted_vm> adopted = {};
+  /// Whether a VM lives that is not among these, since its keeper is left alone: it is not told to
+  /// be dead, and the door after this one may have it. Null: none does.
+  std::function<bool(vm_cid)> is_left_alone = nullptr;
   /// True from when the service is about to leave its VMs to their keepers: no reference is dropped
   /// any more, and a VM whose supervisor goes lives on. Null: that never happens.
   std::shared_ptr<const std::atomic<bool>> leaving = nullptr;

@@ -99,8 +99,10 @@ embedded_service::start(const embedded_service_options& options) {
   if (!host)
     return host.why();
   auto cids = shared_cids::make(dir->parent(), std::move(host->cids));
-  if (!cids)
+  if (!cids) {
+    host->launcher->leave(); // Those that were found may be the next one's.
     return cids.why();
+  }
   host->cids = std::move(*cids);
   auto with = options;
   if (options.histories)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/keeper/found_keeper.hpp"
 #include "crosvisor/io/keeper/keeper_launch.hpp"
@@ -53,6 +54,16 @@ std::vector<vm_cid> recorded_cids(const std::string& state_dir) {
   return cids;
 }
 
+/// Whether it is this process or the host that can't connect now, and may be able to soon.
+bool passes(int code) {
+  constexpr int passing[] = {EAGAIN, EINTR, EMFILE, ENFILE, ENOMEM, ENOBUFS, ENOSPC};
+  return std::find(std::begin(passing), std::end(passing), code) != std::end(passing);
+}
+
+unique_fd open_socket() {
+  return unique_fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+}
+
 /// The contents of the memory file that a keeper sent.
 result<std::string> read_launch_text(int fd) {
   constexpr off_t most = 16 << 20;
@@ -71,7 +82,7 @@ public:
         cid_(cid),
         path_(places.socket_path(cid)),
         record_(std::move(record)),
-        socket_(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {}
+        socket_(open_socket()) {}
 
   vm_cid cid() const noexcept { return cid_; }
   int socket() const noexcept { return socket_.get(); }
@@ -79,6 +90,12 @@ public:
 
   /// Whether it did; ENOENT and ECONNREFUSED: not yet.
   result<void> connect() {
+    if (auto why = injected(failpoint::greet_keeper))
+      return *why;
+    if (!socket_)
+      socket_ = open_socket();
+    if (!socket_)
+      return last_failure("socket");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path_.copy(address.sun_path, max_socket_path_bytes);
@@ -93,6 +110,8 @@ public:
     auto peer = check_peer();
     if (!peer)
       return peer.why();
+    if (auto why = injected(failpoint::hear_hello))
+      return *why;
     auto packet = receive_packet(socket(), max_keeper_packet_bytes);
     if (!packet)
       return packet.why();
@@ -195,6 +214,7 @@ public:
   found_keepers run() {
     for (auto cid : recorded_cids(places_.state_dir))
       look_at(cid);
+    reach(failpoint::find_keepers);
     while (!asked_.empty() && steady::now() < until_)
       turn();
     for (auto& late : asked_)
@@ -283,7 +303,7 @@ private:
       auto connected = keeper.is_connected() ? result<void>{} : keeper.connect();
       auto code = connected ? 0 : connected.why().code;
       // One that was just started does not listen yet, or has ended.
-      if (connected || code == EAGAIN)
+      if (connected || passes(code))
         waiting.push_back(std::move(keeper));
       else if (code != ENOENT && code != ECONNREFUSED)
         give_up(keeper.cid(), connected.why().what);

@@ -2,6 +2,7 @@
 #include "crosvisor/io/keeper/keeper.hpp"
 
 #include "crosvisor/io/config/bounded_read.hpp"
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/keeper/keeper_process.hpp"
 #include "crosvisor/io/keeper/keeper_values.hpp"
 #include "crosvisor/io/keeper/vm_keeper.hpp"
@@ -54,6 +55,7 @@ int keep(unique_fd launch_text, unique_fd service, unique_fd folder) {
   auto launch = read_launch(launch_text.get());
   if (!launch)
     return fail(service.get(), launch.why());
+  reach(failpoint::begin_keeper);
   auto path =
     keeper_records_path(launch->how.state_dir) + "/" + std::to_string(launch->request.cid);
   auto loop = std::make_shared<event_loop>(event_loop::on_this_thread{});

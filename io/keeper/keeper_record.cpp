@@ -3,6 +3,7 @@
 
 #include "crosvisor/io/config/bounded_read.hpp"
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/keeper/keeper_values.hpp"
 #include "crosvisor/io/private_dir.hpp"
@@ -127,6 +128,8 @@ result<void> keeper_record::replace(const char* name, const std::string& text, d
     return refuse({written.why().code, named(name) + ": " + written.why().what});
   if (until == durability::host && ::fsync(file.get()) != 0)
     return refuse(last_failure(named(name)));
+  if (auto why = injected(failpoint::replace_record))
+    return refuse(*why);
   if (::renameat(fd(), fresh.c_str(), fd(), name) != 0)
     return refuse(last_failure(named(name)));
   if (until == durability::host && ::fsync(fd()) != 0)
@@ -200,6 +203,8 @@ result<void> keeper_record::remove() {
   auto parent = open_private_dir(path_.substr(0, slash));
   if (!parent)
     return parent.why();
+  if (auto why = injected(failpoint::remove_record))
+    return *why;
   if (auto removed = remove_tree(parent->get(), path_.substr(slash + 1)); !removed)
     return failure{removed.why().code, "record " + in_quotes(path_) + ": " + removed.why().what};
   return {};

@@ -2,6 +2,7 @@
 #include "crosvisor/io/keeper/keeper_start.hpp"
 
 #include "crosvisor/io/disk/memory_file.hpp"
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/host/installed_file.hpp"
 #include "crosvisor/io/keeper/keeper_launch.hpp"
 #include "crosvisor/io/keeper/keeper_record.hpp"
@@ -103,6 +104,7 @@ child_command command_of(const keeper_host& host, const keeper_launch& launch,
   command.stdout_fd = command.stderr_fd = STDERR_FILENO; // Where our own log goes.
   command.cgroup = with.cgroup.get();
   command.outlives = true;
+  command.environment = keeper_failpoints();
   return command;
 }
 
@@ -126,10 +128,13 @@ result<running_keeper> start_keeper(const keeper_host& host, const launch_reques
   };
   if (auto filled = fill(host, request, encode_keeper_launch(launch), made); !filled)
     return undo(filled.why());
+  if (auto why = injected(failpoint::start_keeper))
+    return undo(*why);
   auto process =
     watched_keeper::start(*host.loop, command_of(host, launch, made), std::move(on_end));
   if (!process)
     return undo({process.why().code, "the VM's keeper: " + process.why().what});
+  reach(failpoint::keeper_started);
   return running_keeper{std::move(made.ours), std::move(*process)};
 }
 

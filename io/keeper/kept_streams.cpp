@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/keeper/kept_streams.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/guest/output_sockets.hpp"
 #include "crosvisor/io/keeper/keeper_values.hpp"
 #include "crosvisor/io/keeper/value_arrays.hpp"
@@ -123,6 +124,7 @@ bool kept_stream_state::receive_chunk(const keeper_message& message) {
 void kept_stream_state::take(stream_socket socket, const char* type) {
   if (ended_)
     return;
+  reach(failpoint::take_connection);
   if (!link_) {
     taken_.emplace_back(type, std::move(socket));
     return;
@@ -214,6 +216,8 @@ void kept_streams::take_status(stream_socket socket) {
 }
 
 result<unique_fd> kept_streams::open_output() {
+  if (auto why = injected(failpoint::open_output))
+    return *why;
   auto made = make_output_sockets();
   if (!made)
     return made.why();

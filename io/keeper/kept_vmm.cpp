@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/keeper/kept_vmm.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/keeper/value_arrays.hpp"
 #include "crosvisor/io/logging.hpp"
 
@@ -50,6 +51,7 @@ void kept_vmm::work(std::function<void()> task) {
 // -- requests --------------------------------------------------------------------
 
 void kept_vmm::ask(json body, std::chrono::milliseconds bound, answered done) {
+  reach(failpoint::ask_keeper);
   post([body = std::move(body), bound, done = std::move(done)](kept_vmm& self) {
     self.link_->request(body, bound, done);
   });
@@ -98,6 +100,7 @@ void kept_vmm::connect_vsock(std::uint32_t port, std::chrono::milliseconds bound
 }
 
 void kept_vmm::signal(int number) {
+  reach(failpoint::signal_keeper);
   auto before = wanted_signal_.load();
   while (before != SIGKILL && !wanted_signal_.compare_exchange_weak(before, number))
     ;
@@ -113,6 +116,7 @@ void kept_vmm::signal(int number) {
 }
 
 void kept_vmm::note(std::string key, std::string value) {
+  reach(failpoint::note_vm);
   json body{{"type", "note"}, {"key", to_json_value(key)}, {"value", to_json_value(value)}};
   post([body = std::move(body)](kept_vmm& self) { self.link_->send(body); });
 }
@@ -195,6 +199,7 @@ void kept_vmm::attach(running_keeper keeper) {
 }
 
 void kept_vmm::adopt(found_keeper found) {
+  reach(failpoint::adopt_vm);
   self_ = shared_from_this();
   auto shared = std::make_shared<found_keeper>(std::move(found));
   post([shared](kept_vmm& self) { self.attach_found(std::move(*shared)); });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a keeper says of its VM, and the end of both.
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/keeper/keeper_values.hpp"
 #include "crosvisor/io/keeper/kept_vmm.hpp"
@@ -59,6 +60,7 @@ bool kept_vmm::take_up(const keeper_message& message) {
   std::int32_t pid = 0;
   if (!read_member(message.body, "pid", pid) || pid <= 0)
     return false;
+  reach(failpoint::hear_up);
   if (auto pidfd = open_pidfd(pid))
     vmm_pidfd_ = std::make_shared<unique_fd>(std::move(*pidfd));
   if (callbacks_.on_up)
@@ -71,6 +73,8 @@ bool kept_vmm::take_connection(keeper_message& message) {
   std::uint32_t port = 0;
   if (!read_member(message.body, "connection", number) || !read_member(message.body, "port", port))
     return false;
+  if (reach(failpoint::hear_connection) != 0)
+    message.fds.clear();
   auto is_read = false;
   if (message.body.contains("read") && !read_member(message.body, "read", is_read))
     return false;
@@ -90,6 +94,7 @@ bool kept_vmm::take_exit(const keeper_message& message) {
   auto exit = exit_from_json(message.body);
   if (!exit)
     return false;
+  reach(failpoint::hear_exit);
   if (std::exchange(exit_told_, true))
     return true;
   deadline_.cancel();
@@ -117,6 +122,7 @@ bool kept_vmm::take_launch_failure(const keeper_message& message) {
 void kept_vmm::send_release() {
   if (std::exchange(release_sent_, true))
     return;
+  reach(failpoint::release_keeper);
   link_->request({{"type", "release"}}, keeper_answer_bound,
                  [weak = weak_from_this()](const result<keeper_message>& answer) {
                    auto self = weak.lock();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/keeper/vm_keeper.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/keeper/keeper_process.hpp"
 #include "crosvisor/io/keeper/keeper_protocol.hpp"
 #include "crosvisor/io/keeper/keeper_values.hpp"
@@ -98,6 +99,8 @@ void vm_keeper::welcome(unique_fd socket) {
 }
 
 result<void> vm_keeper::talk(unique_fd socket) {
+  if (auto why = injected(failpoint::welcome_service))
+    return *why;
   keeper_session::handlers told;
   told.on_note = [this](std::string key, std::string value) {
     note(std::move(key), std::move(value));
@@ -190,8 +193,10 @@ void vm_keeper::launch() {
 /// The record first: it must be there when somebody knows.
 void vm_keeper::ended(const vmm_exit& exit) {
   ladder_.cancel();
+  reach(failpoint::record_exit);
   if (auto written = record_.write_exit(exit); !written)
     log::error("vm {}: {}", launch_.request.cid, written.why().what);
+  reach(failpoint::exit_recorded);
   loop_->post([this] { check_needed(); });
 }
 
@@ -233,6 +238,7 @@ void vm_keeper::terminate() {
 // -- the end -------------------------------------------------------------------------
 
 void vm_keeper::release(std::function<void()> done) {
+  reach(failpoint::release_vm);
   if (std::exchange(released_, true))
     return vm_->release(std::move(done));
   left_ = nullptr;

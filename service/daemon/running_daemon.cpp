@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/daemon/running_daemon.hpp"
 
+#include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/file_event_journal.hpp"
+#include "crosvisor/io/keeper/keeper_record.hpp"
 #include "crosvisor/io/log/kept_log_reader.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/service_signals.hpp"
@@ -9,11 +11,13 @@
 #include "crosvisor/io/systemd/notify.hpp"
 #include "crosvisor/io/tickets/background_closer.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
+#include "crosvisor/messages/error.hpp"
 #include "crosvisor/service/daemon/autostart.hpp"
 #include "crosvisor/service/daemon/daemon_options.hpp"
 
 #include <boost/asio/post.hpp>
 
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
 #include <sys/types.h>
@@ -72,13 +76,28 @@ io::result<void> running_daemon::start() {
                     step{&running_daemon::open_journal}, step{&running_daemon::start_service},
                     step{&running_daemon::adopt}, step{&running_daemon::open_door},
                     step{&running_daemon::listen}})
-    if (auto done = (this->*next)(); !done)
+    if (auto done = (this->*next)(); !done) {
+      give_back();
       return done;
+    }
   spawn_watchers();
   spawn_autostart(service_->system(), std::exchange(autostarted_, {}), door_timeouts{}.start);
   log::info("daemon serves socket \"{}\"", sockets_->path);
   io::notify("READY=1");
   return {};
+}
+
+/// One that can't serve ends no VM: the next one may be able to.
+void running_daemon::give_back() {
+  if (!service_)
+    return;
+  leaving_->store(true);
+  caf::scoped_actor self{service_->system()};
+  self->request(service_->handle(), leave_bound, leave_atom::value)
+    .receive([](caf::ok_atom) {},
+             [](const caf::error& why) {
+               log::error("daemon does not leave its VMs to their keepers: {}", sentence_of(why));
+             });
 }
 
 io::result<void> running_daemon::open_sockets() {
@@ -143,6 +162,8 @@ io::result<void> running_daemon::adopt() {
   autostarted_ =
     create_autostart_vms(service_->system(), service_->handle(), config_.autostart, adopted_);
   adopted_.insert(adopted_.end(), autostarted_.begin(), autostarted_.end());
+  if (auto why = io::injected(io::failpoint::serve))
+    return *why;
   return {};
 }
 
@@ -160,6 +181,10 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.vms_per_principal = config_.vms_per_principal;
   options.journal = journal_;
   options.adopted = adopted_;
+  options.is_left_alone = [state = places_.where.state](vm_cid cid) {
+    auto record = io::keeper_record::open(state, cid);
+    return record && record->is_held();
+  };
   options.leaving = leaving_;
   options.close = [closer = std::make_shared<io::background_closer>()](const caller& whose,
                                                                        io::descriptor_set files) {

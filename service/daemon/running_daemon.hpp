@@ -52,6 +52,7 @@ private:
   io::result<void> open_journal();
   io::result<void> start_service();
   io::result<void> adopt();
+  void give_back();
   io::result<void> open_door();
   io::result<void> listen();
   io::result<void> hear_signals();

@@ -79,7 +79,8 @@ void doorkeeper_state::adopt_references(vm_entry& vm, const io::vm_notes& notes)
 void doorkeeper_state::bury_missing(const std::set<vm_key>& there) {
   auto living = told_.living;
   for (const auto& [cid, told] : living) {
-    if (there.contains({cid, told.created_ms}))
+    if (there.contains({cid, told.created_ms})
+        || (options_.is_left_alone && options_.is_left_alone(cid)))
       continue;
     auto event = last_words_for(told);
     log::warn("vm {} is lost: {}", cid, event.detail);

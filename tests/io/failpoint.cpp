@@ -74,8 +74,8 @@ CAF_TEST(a process kills itself) {
 }
 
 CAF_TEST(a short write writes half) {
-  auto status = end_of("write_image=short:1", [] {
-    return at_most(failpoint::write_image, 9) == 4 && at_most(failpoint::write_image, 9) == 9
+  auto status = end_of("write_file=short:1", [] {
+    return at_most(failpoint::write_file, 9) == 4 && at_most(failpoint::write_file, 9) == 9
                && at_most(failpoint::save_cid, 9) == 9
              ? 7
              : 1;
