@@ -69,9 +69,14 @@ CAF_TEST(connections of a guest are told until they are taken) {
     next.say({{"type", "let_go"}, {"connection", i}});
   next.say({{"type", "take_output"}, {"connection", 1}});
   next.say({{"type", "take_output"}, {"connection", 1}});
+  next.say({{"type", "take_output"}, {"connection", 32}});
   next.leave();
   auto last = connect();
-  CAF_CHECK_EQUAL(last.hear("connection").body.value("connection", 0), 32);
+  auto known = last.hear("connection");
+  CAF_CHECK_EQUAL(known.body.value("connection", 0), 1);
+  CAF_CHECK(known.body.value("read", false));
+  CAF_CHECK(known.fds.empty());
+  CAF_CHECK_EQUAL(last.hear().type(), "synced");
   last.say({{"type", "take_output"}, {"connection", 32}});
   last.say({{"type", "signal"}, {"number", SIGKILL}});
   last.hear("exit");
