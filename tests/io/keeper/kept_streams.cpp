@@ -271,7 +271,8 @@ CAF_TEST(a kept connection comes before the end that it had before) {
   auto hear = [this](const vmm_callbacks& heard) {
     auto to = heard;
     to.on_synced = [this] { reports.put({"synced", 0, {}, {}, {}}); };
-    to.on_connection = [this](std::uint32_t port, const stream_socket&) {
+    to.on_connection = [this](std::uint32_t port, stream_socket socket) {
+      connections.put({cid, port, std::move(socket)}); // To be let go of later than the service.
       reports.put({"connection", static_cast<int>(port), {}, {}, {}});
     };
     return to;
@@ -285,6 +286,7 @@ CAF_TEST(a kept connection comes before the end that it had before) {
   auto pid = vmm_pid();
   auto keeper = keeper_pid();
   leave(vm);
+  connections.clear();
   streams = nullptr;
   // What follows the last that had happened is told from then on.
   open();
@@ -294,6 +296,7 @@ CAF_TEST(a kept connection comes before the end that it had before) {
   CAF_CHECK(all.ends_with(" synced"));
   CAF_CHECK_EQUAL(sorted(all), "connection connection synced up");
   leave(vm);
+  connections.clear();
   streams = nullptr;
   ::kill(pid, SIGKILL);
   CAF_CHECK(ends(pid));
@@ -307,6 +310,7 @@ CAF_TEST(a kept connection comes before the end that it had before) {
   CAF_CHECK_EQUAL(statuses.wait(2).size(), 2u);
   finish(*streams);
   release(vm);
+  connections.clear();
   CAF_CHECK_EQUAL(reap(keeper), "exit code 0");
   check_nothing_left();
 }
