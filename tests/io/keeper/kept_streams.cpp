@@ -315,4 +315,42 @@ CAF_TEST(a kept connection comes before the end that it had before) {
   check_nothing_left();
 }
 
+CAF_TEST(whoever reads slowly holds nothing of the VM that was) {
+  open();
+  auto streams = make_streams();
+  auto asked = request();
+  asked.streams = streams;
+  // Each is at its end when nobody has the other one any more.
+  connected_pair claim{SOCK_STREAM}, file{SOCK_STREAM};
+  asked.vsock = std::make_shared<const unique_fd>(std::move(*claim.near));
+  auto files = std::make_shared<descriptor_set>();
+  files->add(std::move(*file.near));
+  asked.origin =
+    std::make_shared<const vm_origin>(vm_origin{asked.config, asked.choice, std::move(files)});
+  auto vm = launch(std::move(asked));
+  asked = {};
+  told(1);
+  auto reader = streams->open_output();
+  CAF_REQUIRE(reader);
+  connected_pair output{SOCK_STREAM};
+  streams->take_output(output.near);
+  CAF_CHECK(say(output.far, std::string(700'000, 'x')));
+  output.far.reset();
+  vm->kill();
+  end();
+  finish(*streams);
+  release(vm);
+  CAF_CHECK(keeper_pid() > 0);
+  CAF_CHECK_EQUAL(read_all(claim.far), "");
+  CAF_CHECK_EQUAL(read_all(file.far), "");
+  check_nothing_left();
+  reports.clear();
+  auto next = launch(request());
+  CAF_CHECK_EQUAL(told(1), "up");
+  next->kill();
+  end();
+  release(next);
+  check_nothing_left();
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()
