@@ -98,7 +98,8 @@ embedded_service::start(const embedded_service_options& options) {
   auto host = io::make_linux_backend(how);
   if (!host)
     return host.why();
-  auto cids = shared_cids::make(dir->parent(), std::move(host->cids));
+  auto cids = shared_cids::make(dir->parent(), std::move(host->cids),
+                                options.keepers ? std::string{} : options.where.state);
   if (!cids) {
     host->launcher->leave(); // Those that were found may be the next one's.
     return cids.why();
@@ -118,7 +119,10 @@ embedded_service::embedded_service(process_dir dir, io::backend host,
       options_(options.service),
       config_(std::make_unique<system_config>(options)),
       system_(std::make_unique<caf::actor_system>(*config_)),
-      service_(spawn_service(*system_, host_, options_)) {}
+      service_(spawn_service(*system_, host_, options_)) {
+  // Their CIDs' claims are the service's alone from now on, and end when it lets go of them.
+  host_.kept.clear();
+}
 
 embedded_service::~embedded_service() {
   caf::anon_send_exit(service_, caf::exit_reason::user_shutdown);
@@ -133,8 +137,6 @@ io::result<std::vector<adopted_vm>> embedded_service::adopted() {
              [&](const caf::error& why) {
                all = io::failure{0, "the service does not take its VMs back: " + sentence_of(why)};
              });
-  // Else their CIDs would be claimed beyond their ends.
-  host_.kept.clear();
   return all;
 }
 

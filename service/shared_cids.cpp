@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/shared_cids.hpp"
 
+#include "crosvisor/io/keeper/keeper_record.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -34,12 +36,12 @@ io::result<bool> lock_byte(int fd, vm_cid cid) {
 } // namespace
 
 io::result<std::shared_ptr<io::cid_claimer>>
-shared_cids::make(int directory, std::shared_ptr<io::cid_claimer> inner) {
+shared_cids::make(int directory, std::shared_ptr<io::cid_claimer> inner, std::string kept_by) {
   io::unique_fd own{::fcntl(directory, F_DUPFD_CLOEXEC, 3)};
   if (!own)
     return io::last_failure("runtime directory");
   return std::shared_ptr<io::cid_claimer>{
-    std::make_shared<shared_cids>(std::move(own), std::move(inner))};
+    std::make_shared<shared_cids>(std::move(own), std::move(inner), std::move(kept_by))};
 }
 
 io::result<io::cid_claimer::claim> shared_cids::claim_cid(vm_cid cid) {
@@ -52,6 +54,9 @@ io::result<io::cid_claimer::claim> shared_cids::claim_cid(vm_cid cid) {
   if (!ours)
     return ours.why();
   if (!*ours)
+    return claim{true, nullptr};
+  // With the lock: whoever makes the record has that before.
+  if (!kept_by_.empty() && io::keeper_record::exists(kept_by_, cid))
     return claim{true, nullptr};
   auto inner = inner_->claim_cid(cid);
   if (!inner || inner->taken)

@@ -190,6 +190,7 @@ private:
     found.vm.cid = cid_;
     found.vm.config = std::move(launch->request.config);
     found.vm.choice = launch->request.choice;
+    found.origin = std::move(launch->request.origin);
     found.vm.notes = notes_from_json(hello.value("notes", json::object())).value_or(vm_notes{});
     if (fds.size() == 2)
       found.vm.vsock = std::make_shared<const unique_fd>(std::move(fds[1]));

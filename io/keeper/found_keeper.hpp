@@ -7,12 +7,15 @@
 #include "crosvisor/io/unique_fd.hpp"
 
 #include <map>
+#include <memory>
 #include <set>
 
 namespace crosvisor::io {
 
 struct found_keeper {
   kept_vm vm;
+  /// What its launch says of it, without files; see vmm_process::get_origin().
+  std::shared_ptr<const vm_origin> origin;
   unique_fd socket; ///< Its connection, after its hello; none: it has ended.
   unique_fd pidfd;  ///< Its own; none likewise.
 };

@@ -38,15 +38,29 @@ bool keeper_facts::add(keeper_fact fact) {
   return true;
 }
 
-stream_socket keeper_facts::take(std::uint64_t connection) {
-  auto found = std::find_if(facts_.begin(), facts_.end(), [connection](const auto& fact) {
-    return fact.what == keeper_fact::kind::connection && fact.connection == connection;
+std::deque<keeper_fact>::iterator keeper_facts::find_waiting(std::uint64_t connection) {
+  return std::find_if(facts_.begin(), facts_.end(), [connection](const auto& fact) {
+    return fact.what == keeper_fact::kind::connection && fact.connection == connection
+           && fact.socket;
   });
+}
+
+stream_socket keeper_facts::take(std::uint64_t connection) {
+  auto found = find_waiting(connection);
   if (found == facts_.end())
     return nullptr;
-  auto socket = std::move(found->socket);
-  facts_.erase(found);
+  auto known = std::any_of(facts_.begin(), facts_.end(), [port = found->port](const auto& fact) {
+    return fact.what == keeper_fact::kind::connection && fact.port == port && !fact.socket;
+  });
+  auto socket = std::exchange(found->socket, nullptr);
+  if (known)
+    facts_.erase(found);
   return socket;
+}
+
+void keeper_facts::drop(std::uint64_t connection) {
+  if (auto found = find_waiting(connection); found != facts_.end())
+    facts_.erase(found);
 }
 
 void keeper_facts::read_waiting(

@@ -26,7 +26,7 @@ struct keeper_fact {
 
 /// Everything that each service is told anew, in its order and within bounds: of faults the last,
 /// of status lines the first of each kind and the first of the others, of guests' connections those
-/// that nobody has taken yet. Pure; one thread.
+/// that nobody has taken yet, and of each port the first that is read. Pure; one thread.
 class keeper_facts {
 public:
   static constexpr std::size_t max_faults = 8;
@@ -36,8 +36,12 @@ public:
   /// Whether it is kept.
   bool add(keeper_fact fact);
 
-  /// The connection of that number, which is forgotten; null where there is none.
+  /// The connection of that number, to be read: it stays as read_waiting() says. Null where there
+  /// is none that waits.
   stream_socket take(std::uint64_t connection);
+
+  /// Closes the connection of that number, if it waits, and forgets it.
+  void drop(std::uint64_t connection);
 
   /// Gives all connections that wait to `read`. Of each port the first one stays as a fact, since
   /// the next service must know that there was one.
@@ -52,6 +56,7 @@ public:
 
 private:
   std::size_t count(keeper_fact::kind what) const;
+  std::deque<keeper_fact>::iterator find_waiting(std::uint64_t connection);
   bool has_status(std::uint8_t status_kind) const;
 
   std::deque<keeper_fact> facts_;

@@ -41,6 +41,21 @@ auto inspect(Inspector& f, written_users& x) {
   return f(x.given, x.range.first_uid, x.range.last_cid);
 }
 
+struct written_origin {
+  bool given = false;
+  vm_config config;
+  vmm_choice choice;
+};
+
+template <class Inspector>
+auto inspect(Inspector& f, written_origin& x) {
+  return f(x.given, x.config, x.choice);
+}
+
+written_origin written(const std::shared_ptr<const vm_origin>& origin) {
+  return origin ? written_origin{true, origin->config, origin->choice} : written_origin{};
+}
+
 /// The parts of a launch by their keys.
 template <class Launch, class Part>
 bool each_part(Launch& x, Part part) {
@@ -83,11 +98,13 @@ struct named_descriptors {
   std::vector<int> files;
   int vsock = -1;
   std::vector<written_disk> disks;
+  std::vector<int> origin_files;
 };
 
 template <class Part>
 bool each_descriptor_part(named_descriptors& x, Part part) {
-  return part("files", x.files) && part("vsock", x.vsock) && part("disks", x.disks);
+  return part("files", x.files) && part("vsock", x.vsock) && part("disks", x.disks)
+         && part("origin_files", x.origin_files);
 }
 
 named_descriptors named_by(const launch_request& request) {
@@ -98,6 +115,8 @@ named_descriptors named_by(const launch_request& request) {
     named.vsock = request.vsock->get();
   if (request.disks)
     named.disks = written(*request.disks);
+  if (request.origin && request.origin->files)
+    named.origin_files = numbers_of(*request.origin->files);
   return named;
 }
 
@@ -110,6 +129,7 @@ failure bad_launch(const std::string& what) {
 /// Those that are to have an owner in this process, -1 left out; with repetitions.
 std::vector<int> owned_by(const named_descriptors& named) {
   auto all = named.files;
+  all.insert(all.end(), named.origin_files.begin(), named.origin_files.end());
   all.push_back(named.vsock);
   for (const auto& disk : named.disks) {
     all.push_back(disk.descriptor);
@@ -132,12 +152,20 @@ result<void> check_descriptors(const named_descriptors& named) {
   return {};
 }
 
+std::shared_ptr<descriptor_set> owner_of(const std::vector<int>& fds) {
+  auto made = std::make_shared<descriptor_set>();
+  for (auto fd : fds)
+    made->add(unique_fd{fd});
+  return made;
+}
+
 result<void> take_over(const named_descriptors& named, launch_request& request) {
   if (auto good = check_descriptors(named); !good)
     return good;
-  request.files = std::make_shared<descriptor_set>();
-  for (auto fd : named.files)
-    request.files->add(unique_fd{fd});
+  request.files = owner_of(named.files);
+  if (request.origin)
+    request.origin = std::make_shared<const vm_origin>(
+      vm_origin{request.origin->config, request.origin->choice, owner_of(named.origin_files)});
   if (named.vsock >= 0)
     request.vsock = std::make_shared<const unique_fd>(named.vsock);
   auto disks = std::make_shared<built_disks>();
@@ -195,6 +223,8 @@ result<void> check_values(const keeper_launch& launch) {
     return bad_launch("choice: no VMM is chosen");
   if (request.choice.accel != accel_kind::kvm && request.choice.accel != accel_kind::tcg)
     return bad_launch("choice: no accelerator is chosen");
+  if (auto problem = request.origin ? find_problem(request.origin->config) : std::nullopt)
+    return bad_launch("origin: " + *problem);
   return {};
 }
 
@@ -213,14 +243,19 @@ result<void> check_version(const json& from) {
 result<void> read_launch(const json& from, keeper_launch& launch, named_descriptors& named) {
   launch_reader reader{from};
   written_users users;
+  written_origin origin;
   auto done = reader("cid", launch.request.cid)
               && each_part(launch, [&](auto key, auto& to) { return reader(key, to); })
               && each_descriptor_part(named, [&](auto key, auto& to) { return reader(key, to); })
-              && reader("users", users) && reader.read_notes(launch.request.notes);
+              && reader("users", users) && reader("origin", origin)
+              && reader.read_notes(launch.request.notes);
   if (!done)
     return bad_launch(reader.problem());
   if (users.given)
     launch.confinement.users = users.range;
+  if (origin.given)
+    launch.request.origin = std::make_shared<const vm_origin>(
+      vm_origin{std::move(origin.config), origin.choice, nullptr});
   return check_values(launch);
 }
 
@@ -239,6 +274,7 @@ std::string encode_keeper_launch(const keeper_launch& launch) {
   each_descriptor_part(named, write);
   const auto& users = launch.confinement.users;
   write("users", written_users{users.has_value(), users.value_or(vmm_user_range{})});
+  write("origin", written(launch.request.origin));
   auto& notes = made["notes"] = json::object();
   for (const auto& [key, value] : launch.request.notes)
     notes[key] = to_json_value(value);

@@ -25,7 +25,8 @@ namespace crosvisor::io {
 /// the service that starts it, and its record's folder (keeper_record.hpp), locked: the lock is the
 /// keeper's from then on. The notes with which it was launched are its first ones.
 struct keeper_launch {
-  /// `files`, `vsock` and `disks` own the inherited descriptors; `streams` is null.
+  /// `files`, `vsock`, `disks` and `origin` own the inherited descriptors; `streams` is null. Where
+  /// they were not taken over, `origin` has no files.
   launch_request request;
   /// The program that was chosen, as it was probed.
   vmm_info vmm;

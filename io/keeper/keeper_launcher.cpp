@@ -42,6 +42,7 @@ public:
   void note(std::string key, std::string value) override {
     vmm_->note(std::move(key), std::move(value));
   }
+  void get_origin(origin_completion done) override { vmm_->get_origin(std::move(done)); }
   void release(std::function<void()> done) override { vmm_->release(std::move(done)); }
 
 private:

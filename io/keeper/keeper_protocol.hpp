@@ -25,6 +25,10 @@
 //   connect        id, port, bound_ms                        answer, with the connected socket
 //   signal         number (SIGTERM, SIGKILL)
 //   note           key, value; empty: removed
+//   get_origin     id, first (0: the first of the files)     answer: files (how many there are);
+//                                                            with the descriptors from that one on,
+//                                                            at most 32. Configuration and choice
+//                                                            are in the launch's text.
 //   take_output    connection (a number that the keeper gave), or none and the socket itself
 //   take_status    the same
 //   let_go         connection: nobody wants it
@@ -33,8 +37,9 @@
 //   grant          reader, bytes
 //   remove_reader  reader
 //   finish         id                                        answer
-//   release        id: the VM is dead, and known to be; its  answer; then the keeper ends, when its
-//                  directory goes                            output was read or nobody reads it
+//   release        id: the VM is dead, and known to be; its  answer: its CID is free, also in the
+//                  directory goes                            kernel; then the keeper ends, when its
+//                                                            output was read or nobody reads it
 //
 // From the keeper:
 //   answer         id, code (errno, or 0 where the host isn't at fault), what (empty: done), and
@@ -47,9 +52,9 @@
 //   bad_status     what
 //   connection     connection (a number), port; with the guest's connection. The keeper has a copy
 //                  of it, and tells of it anew on the next connection, until the service takes it
-//                  or lets it go: what a service had when it was killed is not lost. `read`: no
-//                  service was there, and the keeper reads it already; one for each port, without
-//                  a descriptor.
+//                  or lets it go: what a service had when it was killed is not lost. `read`: the
+//                  keeper reads it already, as it was taken or no service was there; one for each
+//                  port, without a descriptor.
 //   chunk          reader, offset, missed, last; and the bytes
 #pragma once
 

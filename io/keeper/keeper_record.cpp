@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -89,6 +90,10 @@ result<keeper_record> keeper_record::open(const std::string& state_dir, vm_cid c
   if (!folder)
     return last_failure("record " + in_quotes(path));
   return keeper_record{std::move(folder), std::move(path)};
+}
+
+bool keeper_record::exists(const std::string& state_dir, vm_cid cid) noexcept {
+  return ::access(path_of(state_dir, cid).c_str(), F_OK) == 0;
 }
 
 keeper_record keeper_record::inherit(unique_fd folder, std::string path) {

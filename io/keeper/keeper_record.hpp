@@ -32,6 +32,9 @@ public:
   /// The folder that is there, not locked by this.
   static result<keeper_record> open(const std::string& state_dir, vm_cid cid);
 
+  /// Whether there is one, of a keeper that lives or has ended.
+  static bool exists(const std::string& state_dir, vm_cid cid) noexcept;
+
   /// The one that a keeper inherited, with its lock.
   static keeper_record inherit(unique_fd folder, std::string path);
 

@@ -4,6 +4,7 @@
 #include "crosvisor/io/keeper/keeper_values.hpp"
 #include "crosvisor/io/keeper/value_arrays.hpp"
 #include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/tickets/descriptor_packet.hpp"
 
 #include <fcntl.h>
 
@@ -28,6 +29,18 @@ std::vector<unique_fd> copy_of(const stream_socket& socket) {
     if (unique_fd copy{::fcntl(socket->get(), F_DUPFD_CLOEXEC, 3)})
       fds.push_back(std::move(copy));
   return fds;
+}
+
+/// Duplicates of as many as a packet takes, from that one on.
+result<std::vector<unique_fd>> copies_of(const descriptor_set& files, std::uint64_t first) {
+  std::vector<unique_fd> copies;
+  for (auto i = first; i < files.size() && copies.size() < max_packet_descriptors; ++i) {
+    unique_fd copy{::fcntl(files.get(static_cast<std::uint32_t>(i)), F_DUPFD_CLOEXEC, 3)};
+    if (!copy)
+      return last_failure("duplicate a VM's descriptors");
+    copies.push_back(std::move(copy));
+  }
+  return copies;
 }
 
 /// What a service asks for, as it is read.
@@ -92,7 +105,7 @@ private:
     handler serve;
   };
 
-  static const entry entries[15];
+  static const entry entries[16];
 
   std::shared_ptr<guest_streams> vm_streams() { return {vm_, &vm_->streams()}; }
 
@@ -265,8 +278,11 @@ private:
   }
 
   bool let_go(request& of) {
-    stream_socket closed;
-    return find_socket(of, closed);
+    std::uint64_t number = 0;
+    if (!of.read("connection", number))
+      return false;
+    vm_->facts().drop(number);
+    return true;
   }
 
   bool open_output(request& of) {
@@ -306,6 +322,23 @@ private:
 
   // -- of the keeper --------------------------------------------------------------------
 
+  bool get_origin(request& of) {
+    std::uint64_t first = 0;
+    if (!of.read("first", first))
+      return false;
+    auto origin = vm_->origin();
+    auto copies = origin ? copies_of(*origin->files, first)
+                         : failure{ENOTSUP, "the files that it was created with are not kept"};
+    if (!copies) {
+      refuse(of.id, copies.why());
+      return true;
+    }
+    auto answer = answer_of(of.id, 0, {});
+    answer["files"] = origin->files->size();
+    send(answer, std::move(*copies));
+    return true;
+  }
+
   bool note(request& of) {
     std::string key, value;
     if (!of.read("key", key) || !of.read("value", value))
@@ -329,7 +362,7 @@ private:
   std::unique_ptr<keeper_readers> readers_;
 };
 
-const linux_keeper_session::entry linux_keeper_session::entries[15] = {
+const linux_keeper_session::entry linux_keeper_session::entries[16] = {
   {"ask", &linux_keeper_session::ask},
   {"get_balloon", &linux_keeper_session::get_balloon},
   {"set_balloon", &linux_keeper_session::set_balloon},
@@ -345,6 +378,7 @@ const linux_keeper_session::entry linux_keeper_session::entries[15] = {
   {"remove_reader", &linux_keeper_session::remove_reader},
   {"finish", &linux_keeper_session::finish},
   {"release", &linux_keeper_session::release},
+  {"get_origin", &linux_keeper_session::get_origin},
 };
 
 } // namespace

@@ -161,6 +161,7 @@ void keeper_vm::end(const vmm_exit& how, kind what, std::string text) {
 // -- what is asked for --------------------------------------------------------------
 
 void keeper_vm::launch(launch_request request) {
+  origin_ = std::exchange(request.origin, nullptr);
   process_ = launcher_->launch(std::move(request), process_callbacks());
 }
 
@@ -187,6 +188,7 @@ void keeper_vm::release(std::function<void()> done) {
   auto last = [self = shared_from_this()] {
     self->loop_->post([self] {
       self->process_ = nullptr;
+      self->origin_ = nullptr;
       self->launcher_ = nullptr;
       self->remove_runtime_root();
       self->released_.finish();

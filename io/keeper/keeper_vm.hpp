@@ -41,6 +41,9 @@ public:
   served_guest_streams& streams() { return *streams_; }
   keeper_facts& facts() noexcept { return facts_; }
 
+  /// See launch_request::origin; also null from the end of release() on.
+  std::shared_ptr<const vm_origin> origin() const noexcept { return origin_; }
+
   /// Whether no service is there: then what the guest sends is read here, as each service would
   /// have it, so that a guest waits for nobody.
   void read_alone(bool alone);
@@ -81,6 +84,7 @@ private:
   std::shared_ptr<served_guest_streams> streams_;
   std::shared_ptr<vmm_launcher> launcher_;
   std::shared_ptr<vmm_process> process_;
+  std::shared_ptr<const vm_origin> origin_;
   keeper_facts facts_;
   std::uint64_t last_connection_ = 0;
   bool dead_ = false;

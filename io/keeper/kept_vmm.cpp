@@ -121,6 +121,36 @@ void kept_vmm::note(std::string key, std::string value) {
   post([body = std::move(body)](kept_vmm& self) { self.link_->send(body); });
 }
 
+void kept_vmm::get_origin(vmm_process::origin_completion done) {
+  post([done = std::move(done)](kept_vmm& self) {
+    if (!self.origin_)
+      return done(failure{ENOTSUP, "the files that it was created with are not kept"});
+    self.fetch_files(std::make_shared<descriptor_set>(), done);
+  });
+}
+
+/// Those that are missing in `files`, as many at a time as a packet takes.
+void kept_vmm::fetch_files(std::shared_ptr<descriptor_set> files,
+                           vmm_process::origin_completion done) {
+  auto take = [weak = weak_from_this(), files, done](result<keeper_message> answer) {
+    auto self = weak.lock();
+    if (!answer || !self)
+      return done(answer ? failure{ENOTCONN, "the VM's keeper is not there"} : answer.why());
+    std::uint64_t count = 0;
+    if (!read_member(answer->body, "files", count))
+      return done(failure{EPROTO, "the VM's keeper answered without a number of files"});
+    for (auto& fd : answer->fds)
+      files->add(std::move(fd));
+    if (files->size() < count && answer->fds.empty())
+      return done(failure{EMFILE, "files got lost on their way from the VM's keeper"});
+    if (files->size() < count)
+      return self->fetch_files(files, done);
+    done(vm_origin{self->origin_->config, self->origin_->choice, files});
+  };
+  link_->request({{"type", "get_origin"}, {"first", files->size()}}, keeper_answer_bound,
+                 std::move(take));
+}
+
 void kept_vmm::release(std::function<void()> done) {
   post([done = std::move(done)](kept_vmm& self) {
     self.releasing_ = true;
@@ -206,8 +236,10 @@ void kept_vmm::adopt(found_keeper found) {
 }
 
 void kept_vmm::attach_found(found_keeper found) {
+  adopted_ = true;
   if (left_)
     return;
+  origin_ = std::move(found.origin);
   if (!found.socket) {
     keeper_words_ = "its keeper ended while no service ran";
     link_ended_ = process_ended_ = true;

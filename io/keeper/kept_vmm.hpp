@@ -51,6 +51,7 @@ public:
                      vmm_process::connection done);
   void signal(int number);
   void note(std::string key, std::string value);
+  void get_origin(vmm_process::origin_completion done);
   void release(std::function<void()> done);
 
   /// Nobody holds it any more: kills and releases it, unless its keeper is to have it.
@@ -68,6 +69,7 @@ private:
   void post(std::function<void(kept_vmm&)> task);
   void ask(nlohmann::json body, std::chrono::milliseconds bound, answered done);
   void ask(nlohmann::json body, vmm_process::completion done);
+  void fetch_files(std::shared_ptr<descriptor_set> files, vmm_process::origin_completion done);
 
   // On the loop's thread.
   void attach(running_keeper keeper);
@@ -76,6 +78,7 @@ private:
   void receive(const std::string& type, keeper_message message);
   bool receive_fact(const std::string& type, keeper_message& message);
   bool take_up(const keeper_message& message);
+  void take_synced();
   bool take_connection(keeper_message& message);
   bool take_exit(const keeper_message& message);
   bool take_launch_failure(const keeper_message& message);
@@ -109,11 +112,13 @@ private:
   const std::shared_ptr<keeper_remains> remains_;
   vmm_callbacks callbacks_;
   boost::asio::steady_timer deadline_;
-  std::shared_ptr<unique_fd> vmm_pidfd_; // Null: not known.
+  std::shared_ptr<unique_fd> vmm_pidfd_;    // Null: not known.
+  std::shared_ptr<const vm_origin> origin_; // As it was found, without files; null: none is kept.
   std::optional<std::pair<launch_failure, std::string>> failed_;
   std::string link_end_;     // Why, where the keeper is at fault.
   std::string keeper_words_; // What is said of the VM's end where nothing else is known.
   exit_status keeper_status_;
+  bool adopted_ = false;
   bool exit_told_ = false;
   bool link_ended_ = false;
   bool process_ended_ = false;

@@ -23,8 +23,10 @@ constexpr std::chrono::seconds release_bound{1};
 // -- what the keeper says --------------------------------------------------------
 
 void kept_vmm::receive(const std::string& type, keeper_message message) {
-  if (type == "hello" || type == "synced")
+  if (type == "hello")
     return; // Known from the launch, or read when it was found.
+  if (type == "synced")
+    return take_synced();
   auto of_streams = type == "status" || type == "bad_status" || type == "chunk";
   if (of_streams && !streams_)
     return;
@@ -51,6 +53,11 @@ bool kept_vmm::receive_fact(const std::string& type, keeper_message& message) {
   return true;
 }
 
+void kept_vmm::take_synced() {
+  if (auto synced = std::exchange(callbacks_.on_synced, nullptr); synced && adopted_)
+    synced();
+}
+
 void kept_vmm::refuse(const std::string& type) {
   link_->close();
   link_ended("it sent a message \"" + type + "\" that can't be read");
@@ -73,6 +80,8 @@ bool kept_vmm::take_connection(keeper_message& message) {
   std::uint32_t port = 0;
   if (!read_member(message.body, "connection", number) || !read_member(message.body, "port", port))
     return false;
+  if (exit_told_)
+    return true; // The CID's next life must not have it.
   if (reach(failpoint::hear_connection) != 0)
     message.fds.clear();
   auto is_read = false;
@@ -85,7 +94,9 @@ bool kept_vmm::take_connection(keeper_message& message) {
     return true;
   }
   auto socket = make_kept_connection(loop_, link_, number, std::move(message.fds.front()));
-  if (const auto& door = host_.options.how.door)
+  if (callbacks_.on_connection)
+    callbacks_.on_connection(port, std::move(socket));
+  else if (const auto& door = host_.options.how.door)
     door->deliver({cid_, port, std::move(socket)});
   return true;
 }

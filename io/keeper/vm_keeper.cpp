@@ -247,6 +247,7 @@ void vm_keeper::release(std::function<void()> done) {
   vm_->finish([] {});
   vm_->release([this, done = std::move(done)] {
     visitors_ = nullptr;
+    vsock_ = nullptr; // Whoever reads on must not keep the kernel from giving the CID away again.
     forget_record();
     done();
     vm_->streams().when_unread([this] { loop_->stop(); });

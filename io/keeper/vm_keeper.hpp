@@ -61,7 +61,7 @@ private:
   const std::shared_ptr<event_loop> loop_;
   keeper_launch launch_;
   const unique_fd launch_text_;
-  const std::shared_ptr<const unique_fd> vsock_;
+  std::shared_ptr<const unique_fd> vsock_; // Null once the VM is released.
   keeper_record record_;
   vm_notes notes_;
   std::shared_ptr<keeper_vm> vm_;

@@ -121,6 +121,17 @@ CAF_TEST(a CID that the kernel knows as taken is not kept) {
   CAF_CHECK(!claimer(mine.parent())->claim_cid(2048)->taken);
 }
 
+CAF_TEST(a CID that a keeper has a record of is taken) {
+  auto mine = make();
+  auto state = (folder / "state").string();
+  fs::create_directories(state + "/keepers/2048");
+  auto made = shared_cids::make(mine.parent(), inner, state);
+  CAF_REQUIRE(made);
+  CAF_CHECK((*made)->claim_cid(2048)->taken);
+  CAF_CHECK(!(*made)->claim_cid(2049)->taken);
+  CAF_CHECK(!claimer(mine.parent())->claim_cid(2048)->taken); // Of whoever has the keepers.
+}
+
 CAF_TEST(the death of a process frees its CIDs) {
   auto mine = make();
   int ready[2], go[2];

@@ -26,6 +26,22 @@ kill_daemon() { # SIGNAL
   daemon_pid=
 }
 
+cid_of() { # NAME
+  "$crosvisor" info "$1" -o jsonl | sed -E 's/.*"cid":([0-9]+).*/\1/'
+}
+
+# Whether it runs, and was started again so often.
+has_life() { # NAME RESTARTS
+  [[ $("$crosvisor" info "$1" -o jsonl 2>/dev/null) == *'"state":"started"'*"\"restarts\":$2"[,}]* ]]
+}
+
+end_vmm_of() { # NAME
+  local vmm
+  vmm=$(vmm_pid_of "$1")
+  kill -KILL "$vmm"
+  await "end of the VMM" has_ended "$vmm"
+}
+
 # CID, name and owner of each VM that lives.
 living() {
   "$crosvisor" list | awk 'NR > 1 && $3 !~ /^dead/ { print $1, $2, $4 }'
@@ -67,7 +83,7 @@ for name in held returns stays-away; do
 done
 before=$(living)
 vmm=$(vmm_pid_of held)
-held=$("$crosvisor" info held -o jsonl | sed -E 's/.*"cid":([0-9]+).*/\1/')
+held=$(cid_of held)
 
 begin "a daemon that is killed leaves them running"
 kill_daemon KILL
@@ -136,6 +152,45 @@ sed "s|$socket|$work/other.sock|" daemon.json >other.json
 "$daemon" --config other.json >out.txt 2>err.txt </dev/null
 equal "the exit code" "$?" 1
 like "the complaint" "$(cat err.txt)" "crosvisord: \"*/events\" is in use by process $daemon_pid"
+
+begin "a VM that is always started again, whoever is there"
+sed 's/}$/, "restart": "always"}/' vm.json >always.json
+chmod 644 always.json
+as "$alice" run --detach always.json --name again
+equal "the exit code" "$status" 0
+await "start of the VM" has_life again 0
+again=$(cid_of again)
+end_vmm_of again
+await "second life" has_life again 1
+equal "the CID" "$(cid_of again)" "$again"
+# Its keeper alone sees how it ends.
+vmm=$(vmm_pid_of again)
+kill_daemon KILL
+kill -KILL "$vmm"
+await "end of the VMM" has_ended "$vmm"
+start_daemon
+await "third life" has_life again 2
+equal "the CID" "$(cid_of again)" "$again"
+# One that did not start it.
+kill_daemon USR2
+start_daemon
+check "it is in its third life" has_life again 2
+end_vmm_of again
+await "fourth life" has_life again 3
+equal "the CID" "$(cid_of again)" "$again"
+# In the wait, which has eight seconds by now.
+end_vmm_of again
+await "wait" is_in_state again not_started
+kill_daemon KILL
+start_daemon
+await "fifth life" has_life again 4
+equal "the CID" "$(cid_of again)" "$again"
+as "$alice" stop again
+equal "the exit code" "$status" 0
+check "its end is one" is_gone again
+equal "the restarts that were told" "$(grep -c '"name":"again".*"event":"restarting"' events.jsonl)" 4
+equal "what lives" "$(living)" ""
+equal "keepers" "$(keepers)" ""
 
 begin "a drain"
 as "$alice" run --detach vm.json

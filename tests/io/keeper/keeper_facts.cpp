@@ -33,8 +33,10 @@ struct fixture {
     return facts.add(std::move(fact));
   }
 
-  bool add_connection(std::uint64_t number) {
+  bool add_connection(std::uint64_t number, std::uint32_t port = 3000) {
     keeper_fact fact;
+    fact.packet = std::to_string(number);
+    fact.port = port;
     fact.what = kind::connection;
     fact.connection = number;
     fact.socket = std::make_shared<unique_fd>(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -86,6 +88,19 @@ CAF_TEST(a connection is there until it is taken) {
   CAF_REQUIRE(socket);
   CAF_CHECK(static_cast<bool>(*socket));
   CAF_CHECK(facts.take(7) == nullptr);
+}
+
+CAF_TEST(of each port the first connection that was taken is known) {
+  add_connection(1, 3000);
+  add_connection(2, 5000);
+  add_connection(3, 3000);
+  facts.drop(2);
+  add_connection(4, 5000);
+  for (auto number : {3, 1, 4})
+    CAF_CHECK(facts.take(number) != nullptr);
+  CAF_CHECK_EQUAL(all(), "3 4 ");
+  facts.drop(3); // It is read.
+  CAF_CHECK_EQUAL(all(), "3 4 ");
 }
 
 CAF_TEST(connections have a bound and go together) {

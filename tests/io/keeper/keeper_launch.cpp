@@ -64,6 +64,11 @@ keeper_launch whole_launch() {
   disk.sparse = {made.request.files->get(2)};
   disk.size_bytes = 1u << 20;
   made.request.disks = disks;
+  auto origin_files = std::make_shared<descriptor_set>();
+  for (auto i = 0; i < 2; ++i)
+    origin_files->add(some_fd());
+  made.request.origin = std::make_shared<const vm_origin>(
+    vm_origin{whole_config(), {vmm_kind::qemu, accel_kind::tcg, true}, origin_files});
   made.request.notes = {{"owner", "0"}, {"bytes", "\x80\xff"}};
   made.vmm = {vmm_kind::qemu, "/usr/bin/qemu", "7.2", {true, "works"}, {"tcg", "microvm"}};
   made.how.runtime_root = "/run/crosvisor/keepers/4242";
@@ -116,6 +121,11 @@ CAF_TEST(what is written is read again) {
   read->request.files = launch.request.files;
   read->request.disks = launch.request.disks;
   read->request.vsock = launch.request.vsock;
+  CAF_REQUIRE(read->request.origin);
+  CAF_CHECK(!read->request.origin->files);
+  CAF_CHECK_EQUAL(read->request.origin->config.initrd.path, "initrd \xff.img");
+  CAF_CHECK(read->request.origin->choice.accel == accel_kind::tcg);
+  read->request.origin = launch.request.origin;
   CAF_CHECK_EQUAL(encode_keeper_launch(*read), text);
 }
 
@@ -123,7 +133,7 @@ CAF_TEST(a keeper owns what it inherited and each number once) {
   holdings before;
   auto launch = whole_launch();
   auto all = descriptors_of(launch);
-  CAF_CHECK_EQUAL(all.size(), 8u);
+  CAF_CHECK_EQUAL(all.size(), 10u);
   CAF_CHECK(std::is_sorted(all.begin(), all.end()));
   auto text = encode_keeper_launch(launch);
   {
@@ -132,6 +142,8 @@ CAF_TEST(a keeper owns what it inherited and each number once) {
     auto refused = decode_keeper_launch(twice.dump(), true);
     CAF_REQUIRE(!refused);
     CAF_CHECK(refused.why().what.ends_with("is named twice"));
+    twice["vsock"] = twice["origin_files"][1];
+    CAF_CHECK(problem_of_text(twice.dump(), true).ends_with("is named twice"));
     twice["vsock"] = 2;
     CAF_CHECK_EQUAL(problem_of_text(twice.dump(), true),
                     "the keeper's launch: descriptor 2 is a standard stream");
@@ -144,6 +156,8 @@ CAF_TEST(a keeper owns what it inherited and each number once) {
   // As another process has them: this one's own are given up without being closed.
   auto keep = [](const unique_fd& fd) { const_cast<unique_fd&>(fd).release(); };
   keep(*launch.request.vsock);
+  for (auto&& fd : std::const_pointer_cast<descriptor_set>(launch.request.origin->files)->release())
+    fd.release();
   for (auto& [index, disk] : *launch.request.disks) {
     keep(disk.descriptor);
     for (auto& fd : disk.owned)
@@ -164,11 +178,14 @@ CAF_TEST(texts of another version are read as far as they are known) {
   launch["vmm"].push_back("something new");
   launch["novelty"] = 1;
   launch.erase("workers");
+  launch.erase("origin");
+  launch.erase("origin_files");
   auto read = decode_keeper_launch(launch.dump(), false);
   CAF_REQUIRE(read);
   CAF_CHECK(read->request.config.restart == restart_policy::never);
   CAF_CHECK_EQUAL(read->request.config.started_timeout_s, 12u);
   CAF_CHECK_EQUAL(read->how.workers, 8u);
+  CAF_CHECK(!read->request.origin);
 }
 
 CAF_TEST(what can not be meant is refused by name) {

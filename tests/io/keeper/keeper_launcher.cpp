@@ -210,7 +210,7 @@ CAF_TEST(a launch that fails leaves nothing and says why) {
 
 CAF_TEST(a CID is free again at once) {
   open();
-  for (auto i = 0; i < 3; ++i) {
+  for (auto i = 0; i < 20; ++i) {
     reports.clear();
     auto vm = launch(request());
     CAF_CHECK_EQUAL(told(1), "up");
@@ -219,6 +219,56 @@ CAF_TEST(a CID is free again at once) {
     release(vm);
   }
   check_nothing_left();
+}
+
+CAF_TEST(what a life began with comes back after an adoption) {
+  constexpr auto count = 70u; // More than two packets have.
+  open();
+  auto asked = request();
+  {
+    auto files = std::make_shared<descriptor_set>();
+    for (auto i = 0u; i < count; ++i)
+      files->add(some_file(std::to_string(i)));
+    auto config = asked.config;
+    config.params = "as it was";
+    asked.origin = std::make_shared<const vm_origin>(vm_origin{config, asked.choice, files});
+  }
+  auto vm = launch(std::move(asked));
+  told(1);
+  CAF_CHECK_EQUAL(origin_of(*vm), "the files that it was created with are not kept");
+  auto pid = vmm_pid();
+  auto keeper = keeper_pid();
+  leave(vm);
+  for (auto i = 0; i < 2; ++i) { // Also after its end.
+    open();
+    vm = adopt();
+    CAF_CHECK_EQUAL(origin_of(*vm), "as it was, 70 files, 0 to 69");
+    if (i == 0)
+      leave(vm);
+    if (i == 0)
+      ::kill(pid, SIGKILL);
+  }
+  CAF_CHECK_EQUAL(end(), "killed, signal 9: QEMU was ended by signal 9 (Killed)");
+  CAF_CHECK_EQUAL(origin_of(*vm), "as it was, 70 files, 0 to 69");
+  release(vm);
+  CAF_CHECK_EQUAL(reap(keeper), "exit code 0");
+  CAF_CHECK_EQUAL(origin_of(*vm), "the VM's keeper is not there");
+  check_nothing_left();
+}
+
+CAF_TEST(a VM that is never started again has no origin) {
+  open();
+  auto vm = launch(request());
+  told(1);
+  auto keeper = keeper_pid();
+  leave(vm);
+  open();
+  vm = adopt();
+  CAF_CHECK_EQUAL(origin_of(*vm), "the files that it was created with are not kept");
+  vm->kill();
+  end();
+  release(vm);
+  CAF_CHECK_EQUAL(reap(keeper), "exit code 0");
 }
 
 CAF_TEST(many are adopted at once) {

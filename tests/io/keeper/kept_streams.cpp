@@ -4,6 +4,9 @@
 #include "crosvisor/tests/io/guest/sockets.hpp"
 #include "crosvisor/tests/io/keeper/launcher_fixture.hpp"
 
+#include <iterator>
+#include <sstream>
+
 #undef CAF_SUITE
 #define CAF_SUITE io.keeper.kept_streams
 
@@ -70,6 +73,27 @@ struct fixture : launcher_fixture {
     auto all =
       chunks.wait_for([&](auto& some) { return of(some).size() >= bytes + (last ? 1u : 0u); });
     return of(all);
+  }
+
+  static std::string sorted(const std::string& words) {
+    std::istringstream from{words};
+    std::multiset<std::string> all{std::istream_iterator<std::string>{from}, {}};
+    std::string text;
+    for (const auto& each : all)
+      text += (text.empty() ? "" : " ") + each;
+    return text;
+  }
+
+  /// The ports of those that were reported.
+  std::string vm_connections() {
+    std::set<int> ports;
+    for (const auto& each : reports.wait(0))
+      if (each.what == "connection")
+        ports.insert(each.pid);
+    std::string text;
+    for (auto port : ports)
+      text += (text.empty() ? "" : " ") + std::to_string(port);
+    return text;
   }
 
   void finish(guest_streams& streams) {
@@ -224,13 +248,13 @@ CAF_TEST(what a guest opened waits for the service that takes it) {
   CAF_CHECK_EQUAL(answer_of_port(*vm, 7), "guest port 7");
   leave(vm);
   streams = nullptr;
-  // The third has what is known by then, and no connection.
+  // The third has what is known by then, and that its keeper reads both.
   open_door();
   streams = make_streams();
   vm = adopt(streams);
   CAF_CHECK_EQUAL(statuses.wait(2).size(), 2u);
   CAF_CHECK_EQUAL(answer_of_port(*vm, 8), "guest port 8");
-  CAF_CHECK_EQUAL(ports(connections.wait(0)), "");
+  CAF_CHECK_EQUAL(ports(connections.wait(2)), "3000 5000");
   vm->kill();
   end();
   finish(*streams);
@@ -239,6 +263,94 @@ CAF_TEST(what a guest opened waits for the service that takes it) {
   check_nothing_left();
   vm = nullptr;
   close_door();
+}
+
+CAF_TEST(a kept connection comes before the end that it had before) {
+  options.how.vsock_program = STAND_IN_TALKING_VSOCK;
+  open();
+  auto hear = [this](const vmm_callbacks& heard) {
+    auto to = heard;
+    to.on_synced = [this] { reports.put({"synced", 0, {}, {}, {}}); };
+    to.on_connection = [this](std::uint32_t port, stream_socket socket) {
+      connections.put({cid, port, std::move(socket)}); // To be let go of later than the service.
+      reports.put({"connection", static_cast<int>(port), {}, {}, {}});
+    };
+    return to;
+  };
+  auto streams = make_streams();
+  auto asked = request();
+  asked.streams = streams;
+  auto vm = service->launcher->launch(std::move(asked), hear(callbacks()));
+  CAF_CHECK_EQUAL(sorted(told(3)), "connection connection up");
+  CAF_CHECK_EQUAL(vm_connections(), "3000 5000");
+  auto pid = vmm_pid();
+  auto keeper = keeper_pid();
+  leave(vm);
+  connections.clear();
+  streams = nullptr;
+  // What follows the last that had happened is told from then on.
+  open();
+  streams = make_streams();
+  vm = service->launcher->adopt(cid, streams, hear(callbacks()));
+  auto all = told(4);
+  CAF_CHECK(all.ends_with(" synced"));
+  CAF_CHECK_EQUAL(sorted(all), "connection connection synced up");
+  leave(vm);
+  connections.clear();
+  streams = nullptr;
+  ::kill(pid, SIGKILL);
+  CAF_CHECK(ends(pid));
+  open();
+  streams = make_streams();
+  vm = service->launcher->adopt(cid, streams, hear(callbacks()));
+  CAF_CHECK_EQUAL(end(), "killed, signal 9: QEMU was ended by signal 9 (Killed)");
+  all = told(4);
+  CAF_CHECK(all.ends_with(" exit") || all.ends_with(" synced exit"));
+  CAF_CHECK_EQUAL(vm_connections(), "3000 5000");
+  CAF_CHECK_EQUAL(statuses.wait(2).size(), 2u);
+  finish(*streams);
+  release(vm);
+  connections.clear();
+  CAF_CHECK_EQUAL(reap(keeper), "exit code 0");
+  check_nothing_left();
+}
+
+CAF_TEST(whoever reads slowly holds nothing of the VM that was) {
+  open();
+  auto streams = make_streams();
+  auto asked = request();
+  asked.streams = streams;
+  // Each is at its end when nobody has the other one any more.
+  connected_pair claim{SOCK_STREAM}, file{SOCK_STREAM};
+  asked.vsock = std::make_shared<const unique_fd>(std::move(*claim.near));
+  auto files = std::make_shared<descriptor_set>();
+  files->add(std::move(*file.near));
+  asked.origin =
+    std::make_shared<const vm_origin>(vm_origin{asked.config, asked.choice, std::move(files)});
+  auto vm = launch(std::move(asked));
+  asked = {};
+  told(1);
+  auto reader = streams->open_output();
+  CAF_REQUIRE(reader);
+  connected_pair output{SOCK_STREAM};
+  streams->take_output(output.near);
+  CAF_CHECK(say(output.far, std::string(700'000, 'x')));
+  output.far.reset();
+  vm->kill();
+  end();
+  finish(*streams);
+  release(vm);
+  CAF_CHECK(keeper_pid() > 0);
+  CAF_CHECK_EQUAL(read_all(claim.far), "");
+  CAF_CHECK_EQUAL(read_all(file.far), "");
+  check_nothing_left();
+  reports.clear();
+  auto next = launch(request());
+  CAF_CHECK_EQUAL(told(1), "up");
+  next->kill();
+  end();
+  release(next);
+  check_nothing_left();
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -156,6 +156,32 @@ struct launcher_fixture {
     CAF_CHECK_EQUAL(names_in(state + "/keepers"), "");
   }
 
+  io::unique_fd some_file(const std::string& text) {
+    auto path = dir.write("file", text);
+    io::unique_fd made{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    ::unlink(path.c_str());
+    return made;
+  }
+
+  /// `PARAMS, N files, FIRST to LAST`: what the first and the last have in them.
+  std::string origin_of(io::vmm_process& vm) {
+    mailbox<std::string> answer;
+    vm.get_origin([&](io::result<io::vm_origin> got) {
+      if (!got)
+        return answer.put(got.why().what);
+      auto text = [&](std::size_t i) {
+        char bytes[8] = {};
+        return ::pread(got->files->get(i), bytes, sizeof bytes - 1, 0) < 0 ? "?"
+                                                                           : std::string{bytes};
+      };
+      auto count = got->files->size();
+      answer.put(got->config.params + ", " + std::to_string(count) + " files, " + text(0) + " to "
+                 + text(count - 1));
+    });
+    auto all = answer.wait(1);
+    return all.empty() ? "no answer" : all.front();
+  }
+
   std::string ask(io::vmm_process& vm, io::vmm_request what) {
     mailbox<std::string> answer;
     vm.ask(what, [&](io::result<void> done) { answer.put(done ? "done" : done.why().what); });
