@@ -32,7 +32,7 @@ cid_of() { # NAME
 
 # Whether it runs, and was started again so often.
 has_life() { # NAME RESTARTS
-  [[ $("$crosvisor" info "$1" -o jsonl 2>/dev/null) == *'"state":"started"'*"\"restarts\":$2"[,}]* ]]
+  [[ $("$crosvisor" info "$1" -o jsonl 2>/dev/null) == *'"state":"started"'*"\"restarts\":$2"[!0-9]* ]]
 }
 
 end_vmm_of() { # NAME

@@ -76,6 +76,8 @@ CAF_TEST_FIXTURE_SCOPE(keeper_guest_tests, fixture)
 CAF_TEST(connections of a guest are told until they are taken) {
   auto service = start_with_guest();
   CAF_CHECK_EQUAL(hear_connections(service), "31");
+  // The guest's answer comes after all that it has opened, which had no room.
+  CAF_CHECK_EQUAL(service.ask({{"type", "connect"}, {"port", 7}, {"bound_ms", 5000}}), "");
   for (int i = 2; i <= 31; ++i)
     service.say({{"type", "let_go"}, {"connection", i}});
   service.say({{"type", "take_output"}, {"connection", 1}});
