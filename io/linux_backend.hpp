@@ -31,6 +31,8 @@ struct linux_backend_options {
   log_bounds logs;
   /// How many dead VMs' logs are kept; older ones are removed.
   std::size_t kept_logs = 64;
+  /// How much of a VM's output is kept for late and slow readers.
+  std::size_t kept_output_bytes = 1u << 20;
   /// Threads that start VMMs, and again as many that speak to them; made when they are needed.
   std::size_t workers = 8;
   /// How each VMM and its helpers are confined.

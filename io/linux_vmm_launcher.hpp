@@ -27,6 +27,8 @@ struct vmm_launcher_options {
   log_bounds logs;
   /// How many dead VMs' logs are kept; older ones are removed.
   std::size_t kept_logs = 64;
+  /// For whoever makes a VM's streams (guest_stream_options): how much of its output they keep.
+  std::size_t kept_output_bytes = 1u << 20;
   /// The program of the vsock device; empty: VMs have the kernel's vsock or none.
   std::string vsock_program;
   /// What serves composite disks to VMMs that can't open them; empty: such VMs can't be launched.

@@ -112,9 +112,12 @@ std::optional<std::string> descriptor_clients::refusal(const caller& who) const 
     return to_string(who) + " may not use this service";
   auto own = per_uid_.find(who.uid);
   if (own != per_uid_.end() && own->second >= options_.connections_per_uid)
-    return std::to_string(own->second) + " connections of " + to_string(who) + " are open already";
+    return to_string(who) + " has " + std::to_string(own->second)
+           + " connections for descriptors, as many as one user may have "
+             "(limits.connections_per_user)";
   if (connections_.size() >= options_.connections)
-    return std::to_string(connections_.size()) + " connections are open already";
+    return "there are " + std::to_string(connections_.size())
+           + " connections for descriptors, as many as there may be (limits.connections)";
   return std::nullopt;
 }
 

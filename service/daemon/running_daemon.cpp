@@ -113,7 +113,8 @@ io::result<void> running_daemon::hear_signals() {
 io::result<void> running_daemon::open_journal() {
   if (auto made = make_folders(places_.where.state); !made)
     return made;
-  auto opened = io::open_file_event_journal(places_.where.state);
+  auto opened = io::open_file_event_journal(places_.where.state,
+                                            {.kept_events = config_.bounds.door.events_kept});
   if (!opened)
     return opened.why();
   journal_ = std::move(*opened);
@@ -157,7 +158,17 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.stop_grace = config_.stop_grace;
   options.reference_grace = config_.reference_grace;
   options.longest_stop = longest_stop(service_->options().timeouts, config_.stop_grace);
-  options.vms_per_principal = config_.vms_per_principal;
+  options.bounds = config_.bounds.door;
+  options.restarts = config_.bounds.restarts;
+  options.kept_logs = config_.bounds.logs.vms;
+  options.others = [peers = std::weak_ptr{peers_}, tickets](const caller* of) {
+    std::vector<limit_info> all;
+    if (auto known = peers.lock())
+      all = known->limits(of);
+    auto waiting = tickets->limits(of);
+    all.insert(all.end(), waiting.begin(), waiting.end());
+    return all;
+  };
   options.journal = journal_;
   options.adopted = adopted_;
   options.leaving = leaving_;
@@ -169,14 +180,14 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
 }
 
 io::result<void> running_daemon::open_door() {
-  auto tickets = io::ticket_store::make({});
+  auto tickets = io::ticket_store::make(config_.bounds.tickets);
   door_ = spawn_door(service_->system(), options_of_door(tickets));
   adopted_.clear();
   io::descriptor_door_options options;
   options.tickets = tickets;
   options.admits = [grants = grants_](const caller& who) { return grants->get()->knows(who); };
-  options.connections_per_uid = config_.limits.connections_per_principal;
-  options.connections = config_.limits.connections;
+  options.connections_per_uid = config_.bounds.peers.connections_per_principal;
+  options.connections = config_.bounds.peers.connections;
   auto opened = io::descriptor_door::open(std::move(sockets_->descriptors), std::move(options));
   if (!opened)
     return opened.why();
@@ -185,8 +196,9 @@ io::result<void> running_daemon::open_door() {
 }
 
 io::result<void> running_daemon::listen() {
-  transport::listen_options options{
-    config_.limits, [grants = grants_](const caller& who) { return grants->get()->knows(who); }};
+  transport::listen_options options{config_.bounds.peers, [grants = grants_](const caller& who) {
+                                      return grants->get()->knows(who);
+                                    }};
   auto& system = service_->system();
   auto served =
     transport::listen_unix(system, door_, std::move(sockets_->clients), peers_, options);
