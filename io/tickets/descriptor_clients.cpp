@@ -57,6 +57,7 @@ void descriptor_clients::end() {
   clock_.cancel();
   for (const auto& connection : std::exchange(connections_, {}))
     connection->end();
+  tell_use();
 }
 
 void descriptor_clients::wait() {
@@ -110,6 +111,13 @@ void descriptor_clients::end_silent_ones() {
 std::optional<std::string> descriptor_clients::refusal(const caller& who) const {
   if (options_.admits && !options_.admits(who))
     return to_string(who) + " may not use this service";
+  auto full = bound_reached(who);
+  if (full && options_.use)
+    ++options_.use->refused;
+  return full;
+}
+
+std::optional<std::string> descriptor_clients::bound_reached(const caller& who) const {
   auto own = per_uid_.find(who.uid);
   if (own != per_uid_.end() && own->second >= options_.connections_per_uid)
     return to_string(who) + " has " + std::to_string(own->second)
@@ -119,6 +127,11 @@ std::optional<std::string> descriptor_clients::refusal(const caller& who) const 
     return "there are " + std::to_string(connections_.size())
            + " connections for descriptors, as many as there may be (limits.connections)";
   return std::nullopt;
+}
+
+void descriptor_clients::tell_use() {
+  if (options_.use)
+    options_.use->connections = connections_.size();
 }
 
 void descriptor_clients::admit(unique_fd socket) {
@@ -140,6 +153,7 @@ void descriptor_clients::admit(unique_fd socket) {
   ++per_uid_[who->uid];
   ++per_process_[{who->uid, who->pid}];
   connections_.insert(*made);
+  tell_use();
   (*made)->wait();
 }
 
@@ -149,6 +163,7 @@ void descriptor_clients::leave(descriptor_connection& ended) {
   if (count_down(per_process_, process{who.uid, who.pid}) == 0)
     options_.tickets->forget(who);
   connections_.erase(ended.shared_from_this());
+  tell_use();
 }
 
 } // namespace crosvisor::io

@@ -161,10 +161,14 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.bounds = config_.bounds.door;
   options.restarts = config_.bounds.restarts;
   options.kept_logs = config_.bounds.logs.vms;
-  options.others = [peers = std::weak_ptr{peers_}, tickets](const caller* of) {
+  options.others = [peers = std::weak_ptr{peers_}, tickets, fds = descriptor_use_,
+                    most = config_.bounds.peers.connections](const caller* of) {
     std::vector<limit_info> all;
     if (auto known = peers.lock())
       all = known->limits(of);
+    if (of == nullptr)
+      all.push_back(
+        {"descriptor_connections", "limits.connections", fds->connections, most, fds->refused});
     auto waiting = tickets->limits(of);
     all.insert(all.end(), waiting.begin(), waiting.end());
     return all;
@@ -188,6 +192,7 @@ io::result<void> running_daemon::open_door() {
   options.admits = [grants = grants_](const caller& who) { return grants->get()->knows(who); };
   options.connections_per_uid = config_.bounds.peers.connections_per_principal;
   options.connections = config_.bounds.peers.connections;
+  options.use = descriptor_use_;
   auto opened = io::descriptor_door::open(std::move(sockets_->descriptors), std::move(options));
   if (!opened)
     return opened.why();

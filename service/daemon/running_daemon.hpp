@@ -84,6 +84,8 @@ private:
   std::vector<adopted_vm> autostarted_; ///< Until they are started.
   std::shared_ptr<transport::peers> peers_;
   door_actor door_;
+  std::shared_ptr<io::descriptor_door_use> descriptor_use_ =
+    std::make_shared<io::descriptor_door_use>();
   std::unique_ptr<io::descriptor_door> descriptor_door_;
   ending_actor ending_;
   pulse_actor pulse_; ///< Null: nobody wants to be told.

@@ -120,7 +120,7 @@ CAF_TEST(one uid has so many connections and another is served) {
   idle.pop_back();
   for (auto& each : idle) {
     auto packet = receive_packet(each.get(), max_answer_bytes);
-    refused += packet && packet->text.starts_with("no 64 connections") ? 1 : 0;
+    refused += packet && packet->text.starts_with("no uid 0 has 64 connections") ? 1 : 0;
     silent += !packet && packet.why().code == EAGAIN ? 1 : 0;
   }
   CAF_CHECK_EQUAL(silent, 64);
@@ -137,6 +137,7 @@ CAF_TEST(one uid has so many connections and another is served) {
 
 CAF_TEST(there is a bound for all) {
   options.connections = 3;
+  auto use = options.use = std::make_shared<descriptor_door_use>();
   open();
   std::vector<unique_fd> clients;
   for (auto i = 0; i < 4; ++i)
@@ -144,6 +145,8 @@ CAF_TEST(there is a bound for all) {
   CAF_CHECK_EQUAL(
     hear(clients[3].get()),
     "no there are 3 connections for descriptors, as many as there may be (limits.connections)");
+  CAF_CHECK_EQUAL(use->connections.load(), 3u);
+  CAF_CHECK_EQUAL(use->refused.load(), 1u);
   CAF_CHECK_EQUAL(hear(clients[3].get()), "(end)");
   CAF_CHECK_EQUAL(ask(clients[2].get(), "take " + unknown), no_ticket);
 }
