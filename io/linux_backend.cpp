@@ -183,6 +183,7 @@ result<backend> make_linux_backend(const linux_backend_options& options) {
   launching.state_dir = options.state_dir;
   launching.logs = options.logs;
   launching.kept_logs = options.kept_logs;
+  launching.log_use = options.log_use;
   launching.kept_output_bytes = options.kept_output_bytes;
   launching.workers = options.workers;
   auto files = files_of(made.host, launching.disk_server);

@@ -77,6 +77,7 @@ io::linux_backend_options backend_options(const embedded_service_options& option
   result.os_folder = options.os_folder;
   result.logs = options.logs.each;
   result.kept_logs = options.logs.vms;
+  result.log_use = options.log_use;
   result.kept_output_bytes = options.output_bytes;
   if (options.keepers)
     result.keepers_folder = options.where.runtime + "/keepers";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/io/backend.hpp"
+#include "crosvisor/io/log/log_store.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/vmm/confinement.hpp"
 #include "crosvisor/messages/interfaces.hpp"
@@ -46,6 +47,7 @@ struct embedded_service_options {
   std::optional<io::confinement_options> confinement = {};
   /// What is kept of VMs' logs, and of each one's output.
   log_limits logs = {};
+  std::shared_ptr<io::log_store_use> log_use = nullptr;
   std::size_t output_bytes = service_bounds{}.output_bytes;
   /// The service's own.
   service_options service = {};

@@ -123,6 +123,7 @@ io::result<void> running_daemon::open_journal() {
 
 io::result<void> running_daemon::start_service() {
   auto options = service_options_of(config_, places_);
+  options.log_use = log_use_;
   options.histories = [this](const std::vector<io::kept_vm>& vms) {
     return histories_of(vms, journal_->load());
   };
@@ -147,6 +148,24 @@ io::result<void> running_daemon::adopt() {
   return {};
 }
 
+limit_source
+running_daemon::limits_elsewhere(const std::shared_ptr<io::ticket_store>& tickets) const {
+  return [peers = std::weak_ptr{peers_}, tickets, fds = descriptor_use_, logs = log_use_,
+          bounds = config_.bounds](const caller* of) {
+    std::vector<limit_info> all;
+    if (auto known = peers.lock())
+      all = known->limits(of);
+    auto waiting = tickets->limits(of);
+    all.insert(all.end(), waiting.begin(), waiting.end());
+    if (of != nullptr)
+      return all;
+    all.push_back({"descriptor_connections", "limits.connections", fds->connections,
+                   bounds.peers.connections, fds->refused});
+    all.push_back({"logs", "logs.vms", logs->kept, bounds.logs.vms, logs->removed});
+    return all;
+  };
+}
+
 door_options
 running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets) const {
   door_options options;
@@ -161,18 +180,7 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.bounds = config_.bounds.door;
   options.restarts = config_.bounds.restarts;
   options.kept_logs = config_.bounds.logs.vms;
-  options.others = [peers = std::weak_ptr{peers_}, tickets, fds = descriptor_use_,
-                    most = config_.bounds.peers.connections](const caller* of) {
-    std::vector<limit_info> all;
-    if (auto known = peers.lock())
-      all = known->limits(of);
-    if (of == nullptr)
-      all.push_back(
-        {"descriptor_connections", "limits.connections", fds->connections, most, fds->refused});
-    auto waiting = tickets->limits(of);
-    all.insert(all.end(), waiting.begin(), waiting.end());
-    return all;
-  };
+  options.others = limits_elsewhere(tickets);
   options.journal = journal_;
   options.adopted = adopted_;
   options.leaving = leaving_;
