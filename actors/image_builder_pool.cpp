@@ -33,8 +33,9 @@ template <class T>
 caf::result<T> image_builder_pool_state::add(image_job what) {
   auto id = ++last_id_;
   if (!queue_->add(id, urgency_of(*what)))
-    return caf::make_error(vm_errc::busy, std::to_string(queue_->waiting())
-                                            + " image jobs wait already; try again later");
+    return caf::make_error(vm_errc::busy, "there are " + std::to_string(queue_->waiting())
+                                            + " image jobs that wait, as many as there may be "
+                                              "(limits.images); try again later");
   auto requester = caf::actor_cast<caf::actor_addr>(self_->current_sender());
   monitors_.add(requester);
   auto answer = self_->make_response_promise<T>();

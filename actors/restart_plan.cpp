@@ -55,7 +55,7 @@ std::optional<restart_plan::clock::duration> restart_plan::next(clock::time_poin
 std::string restart_plan::what() const {
   return "it was started again " + std::to_string(bounds_.max_restarts) + " times within "
          + std::to_string(duration_cast<seconds>(bounds_.restart_window).count())
-         + " s, as often as it may";
+         + " s, as often as it may (restarts.most)";
 }
 
 std::string restart_plan::encode(clock::time_point now, std::int64_t unix_ms) const {

@@ -105,7 +105,8 @@ enum class output_format : std::uint8_t { table, json, jsonl };
 
 /// `crosvisor info`.
 struct info_arguments {
-  std::string vm; ///< A CID or a name; empty: the host.
+  std::string vm;      ///< A CID or a name; empty: the host.
+  bool limits = false; ///< The daemon's bounds instead.
   connect_arguments connect;
   output_format output = output_format::table;
 };

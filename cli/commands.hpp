@@ -23,7 +23,8 @@ int create_composite(const create_composite_arguments& arguments);
 /// Shows what a file is, and what is wrong with it.
 int inspect(const inspect_arguments& arguments);
 
-/// Shows what this host can do, or what there is to know of a VM. Makes and changes nothing.
+/// Shows what this host can do, what there is to know of a VM, or a daemon's bounds. Makes and
+/// changes nothing.
 int info(const info_arguments& arguments);
 
 /// Shows a VM's kept log.
@@ -34,6 +35,7 @@ int do_verb(const verb_arguments& arguments);
 int stop(const stop_arguments& arguments);
 int list(const list_arguments& arguments);
 int vm_info_of(const info_arguments& arguments);
+int limits_of(const info_arguments& arguments);
 int balloon(const balloon_arguments& arguments);
 int pass(const pass_arguments& arguments);
 int take(const take_arguments& arguments);

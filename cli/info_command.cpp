@@ -115,6 +115,8 @@ std::string text_of(const host_report& report, output_format how) {
 int info(const info_arguments& arguments) {
   if (!arguments.vm.empty())
     return vm_info_of(arguments);
+  if (arguments.limits)
+    return limits_of(arguments);
   auto report = make_report(arguments);
   if (const auto* end = std::get_if<early_end>(&report))
     return complain(end->exit_code, end->what);

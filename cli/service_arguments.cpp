@@ -20,6 +20,7 @@ constexpr const char* info_footer = R"(
 Examples:
   crosvisor info
   crosvisor info demo -o json
+  crosvisor info --limits
 
 Without VM, what this host can do, as the daemon has it where one is there.)";
 
@@ -125,10 +126,11 @@ An example:
 If nobody else uses the VM, it is stopped.)";
 }
 
-void add_vm(CLI::App& app, std::string& target, bool required = true) {
+CLI::Option* add_vm(CLI::App& app, std::string& target, bool required = true) {
   auto* option = add_checked(app, "VM", "CID|NAME", "The VM's CID or name", vm_word(target));
   if (required)
     option->required();
+  return option;
 }
 
 const char* name_of(output_format format) {
@@ -173,7 +175,9 @@ void add_output_format(CLI::App& app, output_format& target,
 
 void add_arguments(CLI::App& app, info_arguments& target) {
   app.footer(info_footer);
-  add_vm(app, target.vm, false);
+  auto* vm = add_vm(app, target.vm, false);
+  app.add_flag("--limits", target.limits, "Show the daemon's bounds, and what of them is in use")
+    ->excludes(vm);
   add_output_format(app, target.output);
   add_connect(app, target.connect);
 }

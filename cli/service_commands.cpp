@@ -2,6 +2,7 @@
 // The commands that ask a service one thing of VMs.
 #include "crosvisor/cli/commands.hpp"
 #include "crosvisor/cli/exit_code.hpp"
+#include "crosvisor/cli/limit_report.hpp"
 #include "crosvisor/cli/open_connection.hpp"
 #include "crosvisor/cli/port_copy.hpp"
 #include "crosvisor/cli/print.hpp"
@@ -62,6 +63,13 @@ int vm_info_of(const info_arguments& arguments) {
     [&](const connection& service, const vm_info& vm) {
       return print(vm_report(vm, arguments.output, shown_for(service)));
     });
+}
+
+int limits_of(const info_arguments& arguments) {
+  return ask_and_show(arguments.connect, get_limits,
+                      [&](const connection&, const std::vector<limit_info>& limits) {
+                        return print(limit_report(limits, arguments.output));
+                      });
 }
 
 int balloon(const balloon_arguments& arguments) {

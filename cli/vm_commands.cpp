@@ -84,6 +84,12 @@ outcome<std::vector<vm_info>> list_vms(connection& service) {
                     service.where());
 }
 
+outcome<std::vector<limit_info>> get_limits(connection& service) {
+  return outcome_of(
+    ask<std::vector<limit_info>>(service, request_bound, caf::get_atom::value, limits_atom::value),
+    service.where());
+}
+
 outcome<vm_info> get_vm(connection& service, const std::string& vm) {
   return vm_request{service, vm}.info();
 }

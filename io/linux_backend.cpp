@@ -109,7 +109,7 @@ result<void> add_launcher(backend& made, const vmm_launcher_options& launching,
   if (!launcher)
     return launcher.why();
   made.launcher = std::move(*launcher);
-  made.streams = make_linux_guest_streams(std::move(guests));
+  made.streams = make_linux_guest_streams(std::move(guests), {launching.kept_output_bytes});
   return {};
 }
 
@@ -183,6 +183,8 @@ result<backend> make_linux_backend(const linux_backend_options& options) {
   launching.state_dir = options.state_dir;
   launching.logs = options.logs;
   launching.kept_logs = options.kept_logs;
+  launching.log_use = options.log_use;
+  launching.kept_output_bytes = options.kept_output_bytes;
   launching.workers = options.workers;
   auto files = files_of(made.host, launching.disk_server);
   auto confinement = vmm_confinement::make(options.confinement, files.programs, files.plugins);

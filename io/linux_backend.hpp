@@ -12,6 +12,8 @@
 
 namespace crosvisor::io {
 
+struct log_store_use; // io/log/log_store.hpp
+
 struct linux_backend_options {
   /// The folder of all VMs' runtime directories, held by one process at a time; absolute and short.
   std::string runtime_root;
@@ -31,6 +33,10 @@ struct linux_backend_options {
   log_bounds logs;
   /// How many dead VMs' logs are kept; older ones are removed.
   std::size_t kept_logs = 64;
+  /// What of that bound is in use; null: nobody asks.
+  std::shared_ptr<log_store_use> log_use = nullptr;
+  /// How much of a VM's output is kept for late and slow readers.
+  std::size_t kept_output_bytes = 1u << 20;
   /// Threads that start VMMs, and again as many that speak to them; made when they are needed.
   std::size_t workers = 8;
   /// How each VMM and its helpers are confined.

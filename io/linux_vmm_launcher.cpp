@@ -91,7 +91,7 @@ result<std::shared_ptr<vmm_launcher>> make_linux_vmm_launcher(const vmm_launcher
   auto root = runtime_root::open(options.runtime_root);
   if (!root)
     return root.why();
-  auto logs = log_store::open(options.state_dir, options.kept_logs);
+  auto logs = log_store::open(options.state_dir, options.kept_logs, options.log_use);
   if (!logs)
     return logs.why();
   try {

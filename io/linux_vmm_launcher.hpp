@@ -17,6 +17,8 @@
 
 namespace crosvisor::io {
 
+struct log_store_use; // io/log/log_store.hpp
+
 struct vmm_launcher_options {
   /// The folder of all runtime directories; see runtime_root::open. Short: a socket's path has at
   /// most 107 bytes, and one of them is below it.
@@ -27,6 +29,10 @@ struct vmm_launcher_options {
   log_bounds logs;
   /// How many dead VMs' logs are kept; older ones are removed.
   std::size_t kept_logs = 64;
+  /// What of that bound is in use; null: nobody asks.
+  std::shared_ptr<log_store_use> log_use = nullptr;
+  /// For whoever makes a VM's streams (guest_stream_options): how much of its output they keep.
+  std::size_t kept_output_bytes = 1u << 20;
   /// The program of the vsock device; empty: VMs have the kernel's vsock or none.
   std::string vsock_program;
   /// What serves composite disks to VMMs that can't open them; empty: such VMs can't be launched.

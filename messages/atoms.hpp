@@ -26,6 +26,7 @@ using host_atom = caf::atom_constant<caf::atom("host")>;
 using job_atom = caf::atom_constant<caf::atom("job")>;
 using kill_atom = caf::atom_constant<caf::atom("kill")>;
 using leave_atom = caf::atom_constant<caf::atom("leave")>;
+using limits_atom = caf::atom_constant<caf::atom("limits")>;
 using list_atom = caf::atom_constant<caf::atom("list")>;
 using lost_atom = caf::atom_constant<caf::atom("lost")>;
 using note_atom = caf::atom_constant<caf::atom("note")>;

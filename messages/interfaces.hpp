@@ -9,6 +9,7 @@
 #include "crosvisor/messages/error.hpp"
 #include "crosvisor/messages/host_info.hpp"
 #include "crosvisor/messages/image_spec.hpp"
+#include "crosvisor/messages/limit_info.hpp"
 #include "crosvisor/messages/local_types.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 #include "crosvisor/messages/vm_event.hpp"
@@ -253,6 +254,10 @@ using door_actor = caf::typed_actor<
   caf::replies_to<list_atom>::with<std::vector<vm_info>>,
   // What this HOST can do.
   caf::replies_to<caf::get_atom, host_atom>::with<host_info>,
+  // How much there is of what is bounded: the service's LIMITS, in a stable order. Without `debug`
+  // those alone that hold for each user, with what the sender's principal has and was refused since
+  // it last had nothing of it.
+  caf::replies_to<caf::get_atom, limits_atom>::with<std::vector<limit_info>>,
   // START, STOP, KILL, SUSPEND, RESUME: as vm_actor's. A guest gets an hour of grace at most.
   caf::replies_to<start_atom, vm_cid>::with<vm_info>,
   caf::replies_to<stop_atom, vm_cid, caf::timespan>::with<vm_info>,

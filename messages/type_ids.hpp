@@ -42,5 +42,7 @@ CAF_ADD_TYPE_ID(crosvisor, (crosvisor::caller))
 CAF_ADD_TYPE_ID(crosvisor, (crosvisor::log_piece))
 CAF_ADD_TYPE_ID(crosvisor, (crosvisor::log_query))
 CAF_ADD_TYPE_ID(crosvisor, (crosvisor::ticket_list))
+CAF_ADD_TYPE_ID(crosvisor, (crosvisor::limit_info))
+CAF_ADD_TYPE_ID(crosvisor, (std::vector<crosvisor::limit_info>))
 
 CAF_END_TYPE_ID_BLOCK(crosvisor)

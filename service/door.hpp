@@ -8,6 +8,7 @@
 #include "crosvisor/io/log/kept_log_reader.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
 #include "crosvisor/messages/interfaces.hpp"
+#include "crosvisor/service/bounds.hpp"
 #include "crosvisor/service/caller_directory.hpp"
 #include "crosvisor/service/permissions.hpp"
 #include "crosvisor/service/shared_grants.hpp"
@@ -16,7 +17,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -42,6 +42,10 @@ struct door_timeouts {
 /// file may block, so it is better done elsewhere. Any thread.
 using descriptor_closer = std::function<void(const caller& whose, io::descriptor_set files)>;
 
+/// What is bounded elsewhere: all of it, or, with somebody named, what they have and was refused
+/// them. Any thread; blocks for nothing but a lock.
+using limit_source = std::function<std::vector<limit_info>(const caller* of)>;
+
 struct door_options {
   service_actor service;
   std::shared_ptr<const caller_directory> callers;
@@ -56,8 +60,6 @@ struct door_options {
   caf::timespan reference_grace = std::chrono::seconds{10};
   /// The longest that a stop takes beyond the grace that its sender gives; see longest_stop().
   caf::timespan longest_stop = std::chrono::minutes{1};
-  /// How many events are kept for those who ask for them.
-  std::size_t kept_events = 1024;
   /// Keeps events for the door after this one; null: they are kept here alone.
   std::shared_ptr<io::event_journal> journal = nullptr;
   /// The VMs that there were before the door, created through another one. Who held one has its
@@ -69,10 +71,13 @@ struct door_options {
   /// True from when the service is about to leave its VMs to their keepers: no reference is dropped
   /// any more, and a VM whose supervisor goes lives on. Null: that never happens.
   std::shared_ptr<const std::atomic<bool>> leaving = nullptr;
-  /// How many VMs one principal may have, dead ones that are not forgotten included, and how many
-  /// may subscribe or watch. More are refused as busy.
-  std::size_t vms_per_principal = 1024;
-  std::size_t subscriptions_per_principal = 256;
+  door_bounds bounds = {};
+  /// As the VMs' supervisors have them, for who asks.
+  restart_limits restarts = {};
+  /// How many dead VMs' logs are kept; as many are remembered for those who ask for them.
+  std::size_t kept_logs = 64;
+  /// The bounds that others keep; empty: there are none.
+  limit_source others = {};
   door_timeouts timeouts = {};
   /// Empty: they are closed where the last one lets go of them.
   descriptor_closer close = {};

@@ -75,6 +75,10 @@ io::linux_backend_options backend_options(const embedded_service_options& option
   result.vsock_device_path = options.vsock_device;
   result.disk_plugin_path = options.disk_plugin;
   result.os_folder = options.os_folder;
+  result.logs = options.logs.each;
+  result.kept_logs = options.logs.vms;
+  result.log_use = options.log_use;
+  result.kept_output_bytes = options.output_bytes;
   if (options.keepers)
     result.keepers_folder = options.where.runtime + "/keepers";
   result.keeper_path = options.keeper;

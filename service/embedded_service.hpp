@@ -3,9 +3,11 @@
 #pragma once
 
 #include "crosvisor/io/backend.hpp"
+#include "crosvisor/io/log/log_store.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/vmm/confinement.hpp"
 #include "crosvisor/messages/interfaces.hpp"
+#include "crosvisor/service/bounds.hpp"
 #include "crosvisor/service/directories.hpp"
 #include "crosvisor/service/process_dir.hpp"
 #include "crosvisor/service/service.hpp"
@@ -43,6 +45,10 @@ struct embedded_service_options {
   /// How VMs are confined. None: each VM runs as a user of its own where this process is root and
   /// nothing is in the way; CROSVISOR_VMM_UID names the first of these users, and 0 turns it off.
   std::optional<io::confinement_options> confinement = {};
+  /// What is kept of VMs' logs, and of each one's output.
+  log_limits logs = {};
+  std::shared_ptr<io::log_store_use> log_use = nullptr;
+  std::size_t output_bytes = service_bounds{}.output_bytes;
   /// The service's own.
   service_options service = {};
   /// Called with the configuration of the actor system before that begins; may be empty.

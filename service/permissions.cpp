@@ -58,6 +58,8 @@ constexpr std::array<std::pair<door_request, const char*>, door_request_count> n
   {door_request::subscribe_after, "subscribe_after"},
   {door_request::drain, "drain"},
   {door_request::end_drain, "end_drain"},
+  {door_request::get_limits, "get_limits"},
+  {door_request::get_all_limits, "get_all_limits"},
 }};
 
 // What only gives up something of the sender's own needs nothing, so that who lost a permission can
@@ -102,6 +104,8 @@ std::array<door_rule, door_request_count> make_rules() {
     {subscribe_after, {manage}, true, true},
     {drain, {}, false, false, true},
     {end_drain, {}, false, false, true},
+    {get_limits, {}, false, false},
+    {get_all_limits, {debug}, false, false},
   }};
 }
 

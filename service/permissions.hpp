@@ -77,8 +77,10 @@ enum class door_request : std::uint8_t {
   subscribe_after,
   drain,
   end_drain,
+  get_limits,
+  get_all_limits, ///< What others have, too.
 };
-inline constexpr std::size_t door_request_count = 35;
+inline constexpr std::size_t door_request_count = 37;
 
 /// What a request asks for.
 struct door_rule {

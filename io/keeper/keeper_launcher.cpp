@@ -186,7 +186,7 @@ result<keeper_backend> make_keeper_backend(const keeper_launcher_options& option
   auto lock = (*places)->lock();
   if (!lock)
     return lock.why();
-  auto logs = log_store::open(options.how.state_dir, options.how.kept_logs);
+  auto logs = log_store::open(options.how.state_dir, options.how.kept_logs, options.how.log_use);
   if (!logs)
     return logs.why();
   auto found = find_keepers(**places, *boot_id, options.hello_bound);

@@ -21,7 +21,9 @@ using nlohmann::json;
 using kind = keeper_fact::kind;
 
 /// Its readers are services, which may end with what they read: that much is kept for the next one.
-constexpr guest_stream_options stream_options{1u << 20, 512u << 10, std::chrono::seconds{2}};
+guest_stream_options stream_options(const vmm_launcher_options& how) {
+  return {how.kept_output_bytes, how.kept_output_bytes / 2, std::chrono::seconds{2}};
+}
 
 std::string packet(const char* type, json fields) {
   fields["type"] = type;
@@ -67,7 +69,8 @@ result<std::shared_ptr<keeper_vm>> keeper_vm::make(std::shared_ptr<event_loop> l
     return launcher.why();
   }
   made->launcher_ = std::move(*launcher);
-  made->streams_ = make_served_guest_streams(made->loop_, made->status_callbacks(), stream_options);
+  made->streams_ =
+    make_served_guest_streams(made->loop_, made->status_callbacks(), stream_options(launch.how));
   vsock_callbacks on_guest;
   on_guest.on_connection = [self = made.get()](guest_connection connection) {
     self->take_connection(std::move(connection));

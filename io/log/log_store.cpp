@@ -69,7 +69,8 @@ std::string log_dir_name(vm_cid cid, const vm_name& name) {
   return std::to_string(cid) + "-" + name;
 }
 
-result<std::unique_ptr<log_store>> log_store::open(const std::string& state_dir, std::size_t kept) {
+result<std::unique_ptr<log_store>> log_store::open(const std::string& state_dir, std::size_t kept,
+                                                   std::shared_ptr<log_store_use> use) {
   auto state = open_private_dir(state_dir);
   if (!state)
     return state.why();
@@ -77,11 +78,12 @@ result<std::unique_ptr<log_store>> log_store::open(const std::string& state_dir,
   auto dir = open_private_dir_at(state->get(), "logs", path);
   if (!dir)
     return dir.why();
-  return std::make_unique<log_store>(std::move(*dir), std::move(path), kept);
+  return std::make_unique<log_store>(std::move(*dir), std::move(path), kept, std::move(use));
 }
 
-log_store::log_store(unique_fd dir, std::string path, std::size_t kept)
-    : dir_(std::move(dir)), path_(std::move(path)), kept_(kept) {
+log_store::log_store(unique_fd dir, std::string path, std::size_t kept,
+                     std::shared_ptr<log_store_use> use)
+    : dir_(std::move(dir)), path_(std::move(path)), kept_(kept), use_(std::move(use)) {
   if (kept == keep_all)
     return;
   for (auto& name : by_age(dir_.get()))
@@ -96,6 +98,7 @@ result<log_dir> log_store::make(vm_cid cid, const vm_name& name) {
   {
     std::lock_guard lock{mutex_};
     retired_.erase(std::remove(retired_.begin(), retired_.end(), made.name), retired_.end());
+    tell_use();
   }
   auto dir = open_private_dir_at(dir_.get(), made.name, path);
   if (!dir)
@@ -138,8 +141,17 @@ void log_store::forget_oldest() {
   while (retired_.size() > kept_) {
     if (!remove_unless_locked(retired_.front()))
       log::debug("logs \"{}/{}\" stay: another service writes them", path_, retired_.front());
+    else if (use_)
+      ++use_->removed;
     retired_.pop_front();
   }
+  tell_use();
+}
+
+// With the mutex held, too.
+void log_store::tell_use() {
+  if (use_)
+    use_->kept = retired_.size();
 }
 
 } // namespace crosvisor::io

@@ -6,7 +6,9 @@
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/messages/fwd.hpp"
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <limits>
 #include <memory>
@@ -25,6 +27,12 @@ struct log_dir {
   std::shared_ptr<const unique_fd> fd;
 };
 
+/// How many dead VMs' logs are kept, and how many made room for others. Any thread.
+struct log_store_use {
+  std::atomic<std::size_t> kept{0};
+  std::atomic<std::uint64_t> removed{0};
+};
+
 /// Makes log directories, and removes those of the VMs that died longest ago. Two services may
 /// share a state directory: neither removes what the other's living VMs write to. Blocks as long as
 /// working on files does. Any thread.
@@ -36,9 +44,11 @@ public:
   /// Opens `state_dir`/logs, made where it is missing; what it holds and nobody has locked counts
   /// as dead VMs'.
   /// @param kept how many dead VMs' logs are kept.
-  static result<std::unique_ptr<log_store>> open(const std::string& state_dir, std::size_t kept);
+  /// @param use kept up to date; null: nobody asks.
+  static result<std::unique_ptr<log_store>> open(const std::string& state_dir, std::size_t kept,
+                                                 std::shared_ptr<log_store_use> use = nullptr);
 
-  log_store(unique_fd dir, std::string path, std::size_t kept);
+  log_store(unique_fd dir, std::string path, std::size_t kept, std::shared_ptr<log_store_use> use);
 
   /// The directory of a VM that begins, emptied of what an earlier one of the same CID and name
   /// left.
@@ -53,10 +63,12 @@ public:
 private:
   bool remove_unless_locked(const std::string& name);
   void forget_oldest();
+  void tell_use();
 
   unique_fd dir_;
   std::string path_;
   std::size_t kept_;
+  std::shared_ptr<log_store_use> use_;
   std::mutex mutex_;
   std::deque<std::string> retired_; // The longest dead first.
 };

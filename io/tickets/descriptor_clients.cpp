@@ -57,6 +57,7 @@ void descriptor_clients::end() {
   clock_.cancel();
   for (const auto& connection : std::exchange(connections_, {}))
     connection->end();
+  tell_use();
 }
 
 void descriptor_clients::wait() {
@@ -110,12 +111,27 @@ void descriptor_clients::end_silent_ones() {
 std::optional<std::string> descriptor_clients::refusal(const caller& who) const {
   if (options_.admits && !options_.admits(who))
     return to_string(who) + " may not use this service";
+  auto full = bound_reached(who);
+  if (full && options_.use)
+    ++options_.use->refused;
+  return full;
+}
+
+std::optional<std::string> descriptor_clients::bound_reached(const caller& who) const {
   auto own = per_uid_.find(who.uid);
   if (own != per_uid_.end() && own->second >= options_.connections_per_uid)
-    return std::to_string(own->second) + " connections of " + to_string(who) + " are open already";
+    return to_string(who) + " has " + std::to_string(own->second)
+           + " connections for descriptors, as many as one user may have "
+             "(limits.connections_per_user)";
   if (connections_.size() >= options_.connections)
-    return std::to_string(connections_.size()) + " connections are open already";
+    return "there are " + std::to_string(connections_.size())
+           + " connections for descriptors, as many as there may be (limits.connections)";
   return std::nullopt;
+}
+
+void descriptor_clients::tell_use() {
+  if (options_.use)
+    options_.use->connections = connections_.size();
 }
 
 void descriptor_clients::admit(unique_fd socket) {
@@ -137,6 +153,7 @@ void descriptor_clients::admit(unique_fd socket) {
   ++per_uid_[who->uid];
   ++per_process_[{who->uid, who->pid}];
   connections_.insert(*made);
+  tell_use();
   (*made)->wait();
 }
 
@@ -146,6 +163,7 @@ void descriptor_clients::leave(descriptor_connection& ended) {
   if (count_down(per_process_, process{who.uid, who.pid}) == 0)
     options_.tickets->forget(who);
   connections_.erase(ended.shared_from_this());
+  tell_use();
 }
 
 } // namespace crosvisor::io

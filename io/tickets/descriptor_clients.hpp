@@ -43,6 +43,8 @@ private:
   void tick();
   void admit(unique_fd socket);
   std::optional<std::string> refusal(const caller& who) const;
+  std::optional<std::string> bound_reached(const caller& who) const;
+  void tell_use();
   void leave(descriptor_connection& ended);
   void end_silent_ones();
 

@@ -7,12 +7,20 @@
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/messages/caller.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
 namespace crosvisor::io {
+
+/// How much of its connections' bounds a door uses. Any thread.
+struct descriptor_door_use {
+  std::atomic<std::size_t> connections{0};
+  std::atomic<std::uint64_t> refused{0}; ///< By either bound.
+};
 
 struct descriptor_door_options {
   std::shared_ptr<ticket_store> tickets;
@@ -22,6 +30,8 @@ struct descriptor_door_options {
   std::size_t connections = 512;
   /// A connection that is silent for so long is closed.
   std::chrono::milliseconds idle_timeout = std::chrono::seconds{60};
+  /// Kept up to date; null: nobody asks.
+  std::shared_ptr<descriptor_door_use> use = nullptr;
 };
 
 /// Serves clients of a listening AF_UNIX SOCK_SEQPACKET socket, on a thread of its own. Each

@@ -6,6 +6,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <iterator>
@@ -84,7 +85,7 @@ public:
     numbers_.emplace(*made, next_);
     deposits_.emplace(
       next_++, deposit{*made, std::move(fd), holder_of(who), way, now_() + limits_.lifetime});
-    ++per_uid_[who.uid];
+    ++per_uid_[who.uid].waiting;
     return made;
   }
 
@@ -113,19 +114,61 @@ public:
     return deposits_.size();
   }
 
+  std::vector<limit_info> limits(const caller* of) const override {
+    std::lock_guard lock{mutex_};
+    const_cast<kept_tickets*>(this)->close_expired();
+    if (of == nullptr)
+      return limits_of_all();
+    // A certificate has no tickets, and no uid either.
+    return of->kind == caller_kind::certificate ? std::vector<limit_info>{} : limits_of(of->uid);
+  }
+
 private:
-  std::optional<failure> refusal(const caller& who) const {
+  /// What somebody has here.
+  struct share {
+    std::size_t waiting = 0;
+    std::uint64_t refused = 0;
+  };
+
+  /// What can't be closed yet is still held for them.
+  std::size_t held_for(std::uint32_t uid) const {
+    auto own = per_uid_.find(uid);
+    return (own == per_uid_.end() ? 0 : own->second.waiting) + closer_.waiting(uid);
+  }
+
+  std::optional<failure> refusal(const caller& who) {
     if (who.kind == caller_kind::certificate)
       return failure{0, "descriptors can't be passed to or from another host"};
-    auto own = per_uid_.find(who.uid);
-    // What can't be closed yet is still held for him.
-    auto held = (own == per_uid_.end() ? 0 : own->second) + closer_.waiting(who.uid);
-    if (held >= limits_.per_uid)
-      return failure{EDQUOT, std::to_string(limits_.per_uid) + " descriptors of " + to_string(who)
-                               + " wait already"};
-    if (deposits_.size() >= limits_.in_all)
-      return failure{EDQUOT, std::to_string(limits_.in_all) + " descriptors wait already"};
+    if (held_for(who.uid) >= limits_.per_uid) {
+      ++refused_per_uid_;
+      if (auto own = per_uid_.find(who.uid); own != per_uid_.end())
+        ++own->second.refused;
+      return failure{EDQUOT, to_string(who) + " has " + std::to_string(limits_.per_uid)
+                               + " descriptors that wait, as many as one user may have "
+                                 "(limits.tickets_per_user)"};
+    }
+    if (deposits_.size() >= limits_.in_all) {
+      ++refused_in_all_;
+      return failure{EDQUOT, "there are " + std::to_string(limits_.in_all)
+                               + " descriptors that wait, as many as there may be "
+                                 "(limits.tickets)"};
+    }
     return std::nullopt;
+  }
+
+  std::vector<limit_info> limits_of(std::uint32_t uid) const {
+    auto own = per_uid_.find(uid);
+    return {{"tickets_per_user", "limits.tickets_per_user", held_for(uid), limits_.per_uid,
+             own == per_uid_.end() ? 0 : own->second.refused}};
+  }
+
+  std::vector<limit_info> limits_of_all() const {
+    std::size_t most = 0;
+    for (const auto& [uid, own] : per_uid_)
+      most = std::max(most, held_for(uid));
+    return {
+      {"tickets", "limits.tickets", deposits_.size(), limits_.in_all, refused_in_all_},
+      {"tickets_per_user", "limits.tickets_per_user", most, limits_.per_uid, refused_per_uid_}};
   }
 
   void close_expired() {
@@ -144,7 +187,7 @@ private:
     auto fd = std::move(kept->second.fd);
     numbers_.erase(kept->second.of);
     auto own = per_uid_.find(kept->second.whose.uid);
-    if (--own->second == 0)
+    if (--own->second.waiting == 0)
       per_uid_.erase(own);
     return {deposits_.erase(kept), std::move(fd)};
   }
@@ -154,7 +197,9 @@ private:
   mutable std::mutex mutex_; // Of what follows.
   deposits deposits_;
   std::unordered_map<ticket, std::uint64_t> numbers_;
-  std::unordered_map<std::uint32_t, std::size_t> per_uid_;
+  std::unordered_map<std::uint32_t, share> per_uid_;
+  std::uint64_t refused_per_uid_ = 0;
+  std::uint64_t refused_in_all_ = 0;
   std::uint64_t next_ = 0;
   background_closer closer_;
 };

@@ -6,12 +6,14 @@
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/messages/caller.hpp"
 #include "crosvisor/messages/door_messages.hpp"
+#include "crosvisor/messages/limit_info.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace crosvisor::io {
 
@@ -52,6 +54,10 @@ public:
 
   /// How many wait.
   virtual std::size_t size() const = 0;
+
+  /// Its bounds as they are: `tickets` and `tickets_per_user`; with somebody named the second
+  /// alone, of theirs.
+  virtual std::vector<limit_info> limits(const caller* of) const = 0;
 };
 
 } // namespace crosvisor::io

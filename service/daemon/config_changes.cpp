@@ -12,11 +12,29 @@ auto listen_of(const daemon_config& config) {
                     : std::tuple{std::string{}, std::uint16_t{0}};
 }
 
-auto limits_of(const daemon_config& config) {
-  const auto& limits = config.limits;
-  return std::tuple{limits.message_bytes,    limits.unread_bytes, limits.connections_per_principal,
-                    limits.connections,      limits.handshake,    limits.silence,
-                    config.vms_per_principal};
+auto peers_of(const transport::peer_limits& x) {
+  return std::tie(x.message_bytes, x.unread_bytes, x.connections_per_principal, x.connections,
+                  x.handshake, x.silence);
+}
+
+auto door_of(const door_bounds& x) {
+  return std::tie(x.vms, x.vms_per_user, x.requests, x.requests_per_user, x.subscriptions,
+                  x.subscriptions_per_user, x.images, x.images_per_user, x.references_per_user,
+                  x.subscribers_per_vm, x.output_readers_per_vm, x.connects_per_vm, x.users_per_vm,
+                  x.passes_per_vm, x.events_kept);
+}
+
+auto limits_of(const service_bounds& x) {
+  return std::tuple_cat(peers_of(x.peers), door_of(x.door),
+                        std::tie(x.tickets.in_all, x.tickets.per_uid, x.output_bytes));
+}
+
+auto logs_of(const log_limits& x) {
+  return std::tie(x.each.file_bytes, x.each.files, x.vms);
+}
+
+auto restarts_of(const restart_limits& x) {
+  return std::tie(x.most, x.window);
 }
 
 auto programs_of(const daemon_config& config) {
@@ -46,7 +64,9 @@ std::vector<std::string> changes_for_restart(const daemon_config& now, const dae
   compare("tls.listen", listen_of(now), listen_of(next));
   compare("cids", std::tie(now.cids.first, now.cids.last),
           std::tie(next.cids.first, next.cids.last));
-  compare("limits", limits_of(now), limits_of(next));
+  compare("limits", limits_of(now.bounds), limits_of(next.bounds));
+  compare("logs", logs_of(now.bounds.logs), logs_of(next.bounds.logs));
+  compare("restarts", restarts_of(now.bounds.restarts), restarts_of(next.bounds.restarts));
   compare("references", now.reference_grace, next.reference_grace);
   compare("stop.grace_s", now.stop_grace, next.stop_grace);
   compare("images", now.image_workers, next.image_workers);

@@ -6,6 +6,7 @@
 #include "crosvisor/io/config/open_vm_files.hpp"
 #include "crosvisor/io/listening_socket.hpp"
 #include "crosvisor/service/daemon/autostart_fields.hpp"
+#include "crosvisor/service/daemon/bound_fields.hpp"
 #include "crosvisor/service/daemon/daemon_fields.hpp"
 #include "crosvisor/service/endpoint.hpp"
 
@@ -23,7 +24,6 @@ using value_ref = const io::json_value&;
 using path_ref = const std::string&;
 using config_ref = daemon_config&;
 
-constexpr std::uint32_t max_connections = 65536;
 constexpr std::uint32_t max_seconds = 3600;
 constexpr std::uint32_t last_uid = std::numeric_limits<std::uint32_t>::max() - 1;
 
@@ -113,31 +113,6 @@ check read_cids(value_ref value, path_ref path, config_ref config) {
   return std::nullopt;
 }
 
-constexpr config_field<daemon_config> limit_fields[] = {
-  {"connections_per_user",
-   [](value_ref v, path_ref p, config_ref c) {
-     return read_count(v, p, 1, max_connections, c.limits.connections_per_principal);
-   }},
-  {"connections",
-   [](value_ref v, path_ref p, config_ref c) {
-     return read_count(v, p, 1, max_connections, c.limits.connections);
-   }},
-  {"message_kib",
-   [](value_ref v, path_ref p, config_ref c) {
-     return read_count(v, p, 64, 16384, c.limits.message_bytes, 1024);
-   }},
-  {"unread_kib",
-   [](value_ref v, path_ref p, config_ref c) {
-     return read_count(v, p, 1024, 1u << 20, c.limits.unread_bytes, 1024);
-   }},
-  {"handshake_s", [](value_ref v, path_ref p,
-                     config_ref c) { return read_seconds(v, p, 1, 60, c.limits.handshake); }},
-  {"silence_s", [](value_ref v, path_ref p,
-                   config_ref c) { return read_seconds(v, p, 3, 300, c.limits.silence); }},
-  {"vms_per_user", [](value_ref v, path_ref p,
-                      config_ref c) { return read_count(v, p, 1, 65536, c.vms_per_principal); }},
-};
-
 constexpr config_field<daemon_config> reference_fields[] = {
   {"grace_s", [](value_ref v, path_ref p,
                  config_ref c) { return read_seconds(v, p, 0, max_seconds, c.reference_grace); }},
@@ -200,7 +175,10 @@ constexpr config_field<daemon_config> fields[] = {
   {"permissions", [](value_ref v, path_ref p,
                      config_ref c) { return io::read_object(v, p, permission_fields, c.grants); }},
   {"cids", read_cids},
-  {"limits", read_part<limit_fields>},
+  {"limits", [](value_ref v, path_ref p, config_ref c) { return read_limits(v, p, c.bounds); }},
+  {"logs", [](value_ref v, path_ref p, config_ref c) { return read_log_limits(v, p, c.bounds); }},
+  {"restarts",
+   [](value_ref v, path_ref p, config_ref c) { return read_restart_limits(v, p, c.bounds); }},
   {"references", read_part<reference_fields>},
   {"stop", read_part<stop_fields>},
   {"images", read_part<image_fields>},

@@ -6,6 +6,7 @@
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/messages/vm_config.hpp"
+#include "crosvisor/service/bounds.hpp"
 #include "crosvisor/service/permissions.hpp"
 #include "crosvisor/service/transport/transport.hpp"
 
@@ -49,9 +50,7 @@ struct daemon_config {
   std::optional<tls_config> tls;
   permission_grants grants;
   actors::cid_range cids;
-  transport::peer_limits limits;
-  /// How many VMs one user may have.
-  std::size_t vms_per_principal = 1024;
+  service_bounds bounds;
   std::chrono::milliseconds reference_grace = std::chrono::seconds{10};
   std::chrono::milliseconds stop_grace = std::chrono::seconds{10};
   /// From SIGTERM until VMs that are left are killed.

@@ -49,6 +49,11 @@ embedded_service_options service_options_of(const daemon_config& config,
   options.keeper = config.keeper;
   options.service.cids = config.cids;
   options.service.image_workers = config.image_workers;
+  options.service.max_waiting_images = config.bounds.door.images;
+  options.service.timeouts.max_restarts = config.bounds.restarts.most;
+  options.service.timeouts.restart_window = config.bounds.restarts.window;
+  options.logs = config.bounds.logs;
+  options.output_bytes = config.bounds.output_bytes;
   // The door asks who may connect to them.
   options.service.privileged_ports = true;
   options.confinement = confinement_of(config);

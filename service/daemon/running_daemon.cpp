@@ -132,7 +132,8 @@ io::result<void> running_daemon::hear_signals() {
 io::result<void> running_daemon::open_journal() {
   if (auto made = make_folders(places_.where.state); !made)
     return made;
-  auto opened = io::open_file_event_journal(places_.where.state);
+  auto opened = io::open_file_event_journal(places_.where.state,
+                                            {.kept_events = config_.bounds.door.events_kept});
   if (!opened)
     return opened.why();
   journal_ = std::move(*opened);
@@ -141,6 +142,7 @@ io::result<void> running_daemon::open_journal() {
 
 io::result<void> running_daemon::start_service() {
   auto options = service_options_of(config_, places_);
+  options.log_use = log_use_;
   options.histories = [this](const std::vector<io::kept_vm>& vms) {
     return histories_of(vms, journal_->load());
   };
@@ -167,6 +169,24 @@ io::result<void> running_daemon::adopt() {
   return {};
 }
 
+limit_source
+running_daemon::limits_elsewhere(const std::shared_ptr<io::ticket_store>& tickets) const {
+  return [peers = std::weak_ptr{peers_}, tickets, fds = descriptor_use_, logs = log_use_,
+          bounds = config_.bounds](const caller* of) {
+    std::vector<limit_info> all;
+    if (auto known = peers.lock())
+      all = known->limits(of);
+    auto waiting = tickets->limits(of);
+    all.insert(all.end(), waiting.begin(), waiting.end());
+    if (of != nullptr)
+      return all;
+    all.push_back({"descriptor_connections", "limits.connections", fds->connections,
+                   bounds.peers.connections, fds->refused});
+    all.push_back({"logs", "logs.vms", logs->kept, bounds.logs.vms, logs->removed});
+    return all;
+  };
+}
+
 door_options
 running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets) const {
   door_options options;
@@ -178,7 +198,10 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.stop_grace = config_.stop_grace;
   options.reference_grace = config_.reference_grace;
   options.longest_stop = longest_stop(service_->options().timeouts, config_.stop_grace);
-  options.vms_per_principal = config_.vms_per_principal;
+  options.bounds = config_.bounds.door;
+  options.restarts = config_.bounds.restarts;
+  options.kept_logs = config_.bounds.logs.vms;
+  options.others = limits_elsewhere(tickets);
   options.journal = journal_;
   options.adopted = adopted_;
   options.is_left_alone = [state = places_.where.state](vm_cid cid) {
@@ -194,14 +217,15 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
 }
 
 io::result<void> running_daemon::open_door() {
-  auto tickets = io::ticket_store::make({});
+  auto tickets = io::ticket_store::make(config_.bounds.tickets);
   door_ = spawn_door(service_->system(), options_of_door(tickets));
   adopted_.clear();
   io::descriptor_door_options options;
   options.tickets = tickets;
   options.admits = [grants = grants_](const caller& who) { return grants->get()->knows(who); };
-  options.connections_per_uid = config_.limits.connections_per_principal;
-  options.connections = config_.limits.connections;
+  options.connections_per_uid = config_.bounds.peers.connections_per_principal;
+  options.connections = config_.bounds.peers.connections;
+  options.use = descriptor_use_;
   auto opened = io::descriptor_door::open(std::move(sockets_->descriptors), std::move(options));
   if (!opened)
     return opened.why();
@@ -210,8 +234,9 @@ io::result<void> running_daemon::open_door() {
 }
 
 io::result<void> running_daemon::listen() {
-  transport::listen_options options{
-    config_.limits, [grants = grants_](const caller& who) { return grants->get()->knows(who); }};
+  transport::listen_options options{config_.bounds.peers, [grants = grants_](const caller& who) {
+                                      return grants->get()->knows(who);
+                                    }};
   auto& system = service_->system();
   auto served =
     transport::listen_unix(system, door_, std::move(sockets_->clients), peers_, options);

@@ -2,6 +2,7 @@
 // A daemon that serves, and what signals and its service manager want of it.
 #pragma once
 
+#include "crosvisor/io/log/log_store.hpp"
 #include "crosvisor/io/tickets/descriptor_door.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/service/daemon/daemon_config.hpp"
@@ -59,6 +60,8 @@ private:
   void spawn_watchers();
   door_options options_of_door(const std::shared_ptr<io::ticket_store>& tickets) const;
 
+  limit_source limits_elsewhere(const std::shared_ptr<io::ticket_store>& tickets) const;
+
   void wait_for_signal();
   void close_entrance();
   void stop();
@@ -85,6 +88,9 @@ private:
   std::vector<adopted_vm> autostarted_; ///< Until they are started.
   std::shared_ptr<transport::peers> peers_;
   door_actor door_;
+  std::shared_ptr<io::log_store_use> log_use_ = std::make_shared<io::log_store_use>();
+  std::shared_ptr<io::descriptor_door_use> descriptor_use_ =
+    std::make_shared<io::descriptor_door_use>();
   std::unique_ptr<io::descriptor_door> descriptor_door_;
   ending_actor ending_;
   pulse_actor pulse_; ///< Null: nobody wants to be told.

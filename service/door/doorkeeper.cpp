@@ -9,11 +9,6 @@
 
 namespace crosvisor::door {
 
-caf::error too_many(const caller& who, std::size_t limit, const std::string& of_what) {
-  return caf::make_error(vm_errc::busy, shown(who) + " has " + std::to_string(limit) + ' ' + of_what
-                                          + " already; more are refused");
-}
-
 caf::error told(caf::error why, caf::error if_gone) {
   if (why.category() == caf::atom("crosvisor"))
     return why;
@@ -46,8 +41,8 @@ void doorkeeper_state::down(const caf::down_msg& gone) {
 void doorkeeper_state::begin(door_options options) {
   options_ = std::move(options);
   gate_ = std::make_unique<const gate>(options_.callers, options_.grants, vms_);
-  vm_quota_ = quota{options_.vms_per_principal};
-  subscription_quota_ = quota{options_.subscriptions_per_principal};
+  limits_ = door_limits{options_.bounds};
+  vms_.remember_at_most(options_.kept_logs);
   self_->set_down_handler([this](const caf::down_msg& gone) { down(gone); });
   // What follows comes from clients at will: none of it may end the door, or show in a log.
   self_->set_default_handler(caf::drop);
@@ -85,6 +80,9 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
     },
     [this](caf::get_atom, host_atom) {
       return let(door_request::get_host, [&](const permit& by) { return get_host(by); });
+    },
+    [this](caf::get_atom, limits_atom) {
+      return let(door_request::get_limits, [&](const permit& by) { return get_limits(by); });
     },
     [this, &times](start_atom start, vm_cid cid) {
       return let(door_request::start, cid,

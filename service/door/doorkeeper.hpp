@@ -5,9 +5,9 @@
 #include "crosvisor/actors/monitor_set.hpp"
 #include "crosvisor/service/door.hpp"
 #include "crosvisor/service/door/audience.hpp"
+#include "crosvisor/service/door/door_limits.hpp"
 #include "crosvisor/service/door/gate.hpp"
 #include "crosvisor/service/door/passed_words.hpp"
-#include "crosvisor/service/door/quota.hpp"
 #include "crosvisor/service/door/vm_table.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -26,13 +26,8 @@ namespace crosvisor::door {
 
 /// The most that a caller may give a guest to heed its power button.
 inline constexpr caf::timespan max_grace = std::chrono::hours{1};
-/// What else one principal may have: requests that are not answered yet, images that are not made
-/// yet, actors that hold one VM. And how many tickets one request, users one VM.
-inline constexpr std::size_t max_pending_requests = 4096;
-inline constexpr std::size_t max_pending_images = 256;
-inline constexpr std::size_t max_holders_per_principal = 64;
+/// How many tickets a request may name.
 inline constexpr std::size_t max_tickets_per_request = 4096;
-inline constexpr std::size_t max_users_per_vm = 64;
 
 /// Each handler names its door_request, and what it calls takes the permit that the gate makes of
 /// that (let()); so none can be written that forgets to ask.
@@ -62,6 +57,7 @@ private:
   caf::result<vm_info> get_state(const vm_permit& by);
   caf::result<std::vector<vm_info>> list(const permit& by);
   caf::result<host_info> get_host(const permit& by);
+  caf::result<std::vector<limit_info>> get_limits(const permit& by);
   caf::result<vm_info> stop(const vm_permit& by, caf::timespan grace);
   caf::result<ticket> connect(const vm_permit& by, std::uint32_t port, caf::timespan bound);
   caf::result<ticket> open_output(const vm_permit& by);
@@ -115,8 +111,10 @@ private:
   caf::error hide_name_of_others(caf::error why, const permit& by, const vm_name& wanted);
   /// Unless it is one, or the VM is dead; nothing, or why not.
   caf::error add_subscriber(vm_entry& vm, const permit& by);
-  caf::error too_many_subscriptions(const caller& who) const;
+  /// All of the door's own.
+  void show_limits(std::vector<limit_info>& to);
   void publish(vm_entry& vm, vm_event event);
+  void count_restart(vm_entry& vm, vm_event_kind what);
   /// Gives an event its number and keeps it.
   void keep(vm_event& event, const vm_identity& of);
   void bury(vm_entry& vm);
@@ -138,8 +136,10 @@ private:
   std::optional<caf::error> no_descriptors(const caller& who) const;
   /// Answers a ticket for a descriptor.
   void hand_out(caf::typed_response_promise<ticket> answer, const passed_fd& fd, const caller& who);
+  /// @param also is let go of with the answer.
   template <class T, class... Words>
-  caf::result<ticket> ask_for_descriptor(const vm_permit& by, caf::timespan bound, Words... words);
+  caf::result<ticket> ask_for_descriptor(const vm_permit& by, quota::token also,
+                                         caf::timespan bound, Words... words);
 
   // -- how requests are let in, and passed on ---------------------------------
 
@@ -200,10 +200,9 @@ private:
   bool draining_ = false;
   caf::timespan drain_grace_{};
   std::vector<caf::typed_response_promise<caf::ok_atom>> drained_;
-  quota vm_quota_{0};
-  quota subscription_quota_{0};
-  quota request_quota_{max_pending_requests};
-  quota image_quota_{max_pending_images};
+  door_limits limits_;
+  std::uint64_t given_up_ = 0;          ///< VMs that reached the bound of their restarts.
+  std::uint64_t refused_log_reads_ = 0; ///< By the reader.
 };
 
 /// The door. Monitors the service, and ends with it; every VM that it had created, which it tells
@@ -213,9 +212,6 @@ doorkeeper_actor::behavior_type doorkeeper(doorkeeper_state::pointer self, door_
 
 // -- errors -------------------------------------------------------------------
 
-/// What a sender is answered when `who` has as much as they may: `uid 1000 has 256 subscriptions`.
-caf::error too_many(const caller& who, std::size_t limit, const std::string& of_what);
-
 /// An error of somebody behind the door's, as it is told on.
 caf::error told(caf::error why, caf::error if_gone);
 
@@ -224,13 +220,13 @@ caf::error told(caf::error why, caf::error if_gone);
 template <class T, class To, class... Words>
 caf::result<T> doorkeeper_state::ask(const permit& by, const To& whom, caf::error if_gone,
                                      caf::timespan bound, Words... words) {
-  auto counted = request_quota_.take(by.who());
+  auto counted = limits_.requests.take(by.who());
   if (!counted)
-    return too_many(by.who(), request_quota_.limit(), "requests that wait for an answer");
+    return counted.error();
   auto answer = self_->make_response_promise<T>();
   self_->request(whom, bound, std::move(words)...)
-    .then([answer, counted](T& value) mutable { answer.deliver(std::move(value)); },
-          [answer, counted, if_gone](caf::error& why) mutable {
+    .then([answer, counted = *counted](T& value) mutable { answer.deliver(std::move(value)); },
+          [answer, counted = *counted, if_gone](caf::error& why) mutable {
             answer.deliver(told(std::move(why), if_gone));
           });
   return answer;

@@ -49,7 +49,7 @@ void doorkeeper_state::adopt(const adopted_vm& kept) {
     users.emplace({info.owner});
   auto& entry = vms_.add({{info.cid, info.name, std::move(*users), info.created_ms},
                           kept.vm,
-                          vm_quota_.take(info.owner)});
+                          limits_.vms.count(info.owner)});
   if (auto told = told_.find(info.cid, info.created_ms)) {
     entry.last_seq = told->history.seq;
     entry.last_state = told->history.last_state_event;

@@ -77,15 +77,15 @@ caf::result<vm_info> doorkeeper_state::create(const permit& by, vm_config config
                            "the service is being drained, and creates no VM meanwhile");
   if (auto missing = find_missing_file(config, files->size()))
     return caf::make_error(vm_errc::invalid_config, std::move(*missing));
-  auto counted = vm_quota_.take(by.who());
+  auto counted = limits_.vms.take(by.who());
   if (!counted)
-    return too_many(by.who(), vm_quota_.limit(), "VMs, as many as limits.vms_per_user allows,");
+    return counted.error();
   auto answer = self_->make_response_promise<vm_info>();
   self_
     ->request(options_.service, options_.timeouts.create, create_atom::value, config,
               std::move(files), by.who())
     .then(
-      [this, answer, by, counted](const vm_actor& vm, vm_info& info) mutable {
+      [this, answer, by, counted = *counted](const vm_actor& vm, vm_info& info) mutable {
         admit(by, vm, info, std::move(counted));
         answer.deliver(std::move(info));
       },
@@ -131,9 +131,9 @@ template <class T, class Spec>
 caf::result<T> doorkeeper_state::make_image(const permit& by, Spec spec, vm_files files) {
   if (auto missing = find_missing_file(spec, files->size()))
     return caf::make_error(vm_errc::invalid_config, std::move(*missing));
-  auto counted = image_quota_.take(by.who());
+  auto counted = limits_.images.take(by.who());
   if (!counted)
-    return too_many(by.who(), image_quota_.limit(), "images that are not made yet");
+    return counted.error();
   auto client = self_->spawn(
     image_client,
     image_client_options{options_.service, caf::actor_cast<progress_actor>(by.sender()),
@@ -142,8 +142,8 @@ caf::result<T> doorkeeper_state::make_image(const permit& by, Spec spec, vm_file
   self_
     ->request(client, options_.timeouts.image, create_atom::value, std::move(spec),
               std::move(files))
-    .then([answer, counted](T& made) mutable { answer.deliver(std::move(made)); },
-          [answer, counted](caf::error& why) mutable {
+    .then([answer, counted = *counted](T& made) mutable { answer.deliver(std::move(made)); },
+          [answer, counted = *counted](caf::error& why) mutable {
             answer.deliver(told(std::move(why), no_service()));
           });
   return answer;

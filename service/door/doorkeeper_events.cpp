@@ -34,11 +34,13 @@ bool is_of(const io::kept_event& kept, const vm_identity& vm) {
 caf::error doorkeeper_state::add_subscriber(vm_entry& vm, const permit& by) {
   if (vm.is_dead() || vm.subscribers.has(by.address()))
     return {};
-  auto counted = subscription_quota_.take(by.who());
+  if (auto full = limits_.subscribers.check(vm.id.cid, vm.subscribers.size()))
+    return full;
+  auto counted = limits_.subscriptions.take(by.who());
   if (!counted)
-    return too_many_subscriptions(by.who());
+    return counted.error();
   monitors_.add(by.address());
-  vm.subscribers.add(by.sender(), by.who(), std::move(counted));
+  vm.subscribers.add(by.sender(), by.who(), std::move(*counted));
   return {};
 }
 
@@ -73,11 +75,11 @@ void doorkeeper_state::unsubscribe(const permit& by, vm_cid cid) {
 caf::result<std::uint64_t> doorkeeper_state::watch(const permit& by, std::uint64_t after) {
   if (watchers_.has(by.address()))
     return told_.last_number;
-  auto counted = subscription_quota_.take(by.who());
+  auto counted = limits_.subscriptions.take(by.who());
   if (!counted)
-    return too_many_subscriptions(by.who());
+    return counted.error();
   monitors_.add(by.address());
-  watchers_.add(by.sender(), by.who(), std::move(counted));
+  watchers_.add(by.sender(), by.who(), std::move(*counted));
   // Whoever has a number that was never reached has it from a journal that is lost.
   if (after > told_.last_number && after != std::numeric_limits<std::uint64_t>::max())
     after = 0;
@@ -105,12 +107,15 @@ void doorkeeper_state::keep(vm_event& event, const vm_identity& of) {
   io::kept_event kept{event, of.created_ms, of.users.front()};
   if (options_.journal)
     options_.journal->append(kept);
-  told_.take(std::move(kept), options_.kept_events);
+  if (told_.events.size() >= options_.bounds.events_kept)
+    limits_.events_kept.count_refusal();
+  told_.take(std::move(kept), options_.bounds.events_kept);
 }
 
 void doorkeeper_state::publish(vm_entry& vm, vm_event event) {
   keep(event, vm.id); // Before anybody hears of it.
   vm.last_seq = event.seq;
+  count_restart(vm, event.kind);
   if (is_state_event(event.kind))
     vm.last_state = event;
   auto tell = [&](const subscriber_actor& to) { self_->send(to, event); };

@@ -29,12 +29,12 @@ caf::result<log_piece> doorkeeper_state::read_log(const log_permit& by, log_quer
     return caf::make_error(vm_errc::invalid_config, "log: there are console, log and vmm");
   if (!names_a_vm(query.vm))
     return no_such_log(query.vm);
-  auto counted = request_quota_.take(by.who());
+  auto counted = limits_.requests.take(by.who());
   if (!counted)
-    return too_many(by.who(), request_quota_.limit(), "requests that wait for an answer");
+    return counted.error();
   auto number = ++last_number_;
   auto answer = self_->make_response_promise<log_piece>();
-  log_reads_.emplace(number, log_read{answer, by.vm(), query.vm, std::move(counted)});
+  log_reads_.emplace(number, log_read{answer, by.vm(), query.vm, std::move(*counted)});
   if (by.vm())
     query.vm = std::to_string(by.vm()->cid);
   options_.logs->read(std::move(query),
@@ -67,7 +67,10 @@ void doorkeeper_state::log_read_failed(std::uint64_t number, int code, std::stri
   auto& read = node.mapped();
   switch (code) {
     case ENOENT: read.answer.deliver(no_such_log(read.wanted)); break;
-    case EBUSY: read.answer.deliver(caf::make_error(vm_errc::busy, std::move(what))); break;
+    case EBUSY:
+      ++refused_log_reads_;
+      read.answer.deliver(caf::make_error(vm_errc::busy, std::move(what)));
+      break;
     default: read.answer.deliver(caf::make_error(vm_errc::io_failed, std::move(what))); break;
   }
 }

@@ -7,8 +7,6 @@
 
 #include <caf/send.hpp>
 
-#include <cerrno>
-
 namespace crosvisor::door {
 
 namespace {
@@ -27,9 +25,8 @@ caf::result<vm_info> doorkeeper_state::attach(const vm_permit& by) {
   if (vm.is_dead())
     return dead("attach to", vm.id.cid);
   if (!vm.references.has(by.address())) {
-    if (vm.references.count(by.who()) >= max_holders_per_principal)
-      return too_many(by.who(), max_holders_per_principal,
-                      "references to VM " + std::to_string(vm.id.cid));
+    if (auto full = limits_.references.check(vm.id.cid, by.who(), vm.references.count(by.who())))
+      return full;
     monitors_.add(by.address());
     vm.references.attach(by.address(), by.who());
     note(vm);
@@ -114,11 +111,14 @@ void doorkeeper_state::stop_if_unwanted(vm_entry& vm) {
 // -- passing ------------------------------------------------------------------
 
 caf::result<ticket> doorkeeper_state::pass(const vm_permit& by) {
-  auto word = words_.make(by.vm().id.cid, self_->clock().now());
+  auto cid = by.vm().id.cid;
+  auto now = self_->clock().now();
+  if (auto full = limits_.passes.check(cid, words_.count(cid, now)))
+    return full;
+  auto word = words_.make(cid, now);
   if (word)
     return std::move(*word);
-  auto code = word.why().code == EBUSY ? vm_errc::busy : vm_errc::io_failed;
-  return caf::make_error(code, word.why().what);
+  return caf::make_error(vm_errc::io_failed, word.why().what);
 }
 
 caf::result<vm_info> doorkeeper_state::take_passed(const permit& by, const ticket& word) {
@@ -130,10 +130,8 @@ caf::result<vm_info> doorkeeper_state::take_passed(const permit& by, const ticke
                            "too old");
   auto& users = vm->id.users;
   if (!vm->id.is_used_by(by.who())) {
-    if (users.size() >= max_users_per_vm)
-      return caf::make_error(vm_errc::busy, "VM " + std::to_string(vm->id.cid) + " was passed to "
-                                              + std::to_string(users.size())
-                                              + " users already; more are refused");
+    if (auto full = limits_.users.check(vm->id.cid, users.size()))
+      return full;
     users.push_back(by.who());
     note(*vm);
     log::info("vm {} is passed to {}", vm->id.cid, shown(by.who()));

@@ -46,23 +46,29 @@ caf::result<vm_info> doorkeeper_state::stop(const vm_permit& by, caf::timespan g
 caf::result<ticket> doorkeeper_state::connect(const vm_permit& by, std::uint32_t port,
                                               caf::timespan bound) {
   bound = clamped(bound);
-  return ask_for_descriptor<ticket>(by, bound + options_.timeouts.control, caf::connect_atom::value,
-                                    port, bound);
+  const auto& vm = by.vm();
+  if (auto full = limits_.connects.check(vm.id.cid, vm.connects()))
+    return full;
+  // One more user of it, however often this is copied.
+  auto connecting = std::make_shared<quota::token>(vm.connecting);
+  return ask_for_descriptor<ticket>(by, std::move(connecting), bound + options_.timeouts.control,
+                                    caf::connect_atom::value, port, bound);
 }
 
 caf::result<ticket> doorkeeper_state::open_output(const vm_permit& by) {
-  return ask_for_descriptor<ticket>(by, options_.timeouts.state, caf::open_atom::value,
+  return ask_for_descriptor<ticket>(by, nullptr, options_.timeouts.state, caf::open_atom::value,
                                     output_atom::value);
 }
 
 template <class T, class... Words>
-caf::result<ticket> doorkeeper_state::ask_for_descriptor(const vm_permit& by, caf::timespan bound,
-                                                         Words... words) {
+caf::result<ticket> doorkeeper_state::ask_for_descriptor(const vm_permit& by, quota::token also,
+                                                         caf::timespan bound, Words... words) {
   if (auto none = no_descriptors(by.who()))
     return std::move(*none);
-  auto counted = request_quota_.take(by.who());
-  if (!counted)
-    return too_many(by.who(), request_quota_.limit(), "requests that wait for an answer");
+  auto request = limits_.requests.take(by.who());
+  if (!request)
+    return request.error();
+  auto counted = std::pair{*request, std::move(also)};
   auto answer = self_->make_response_promise<T>();
   auto gone = no_such_vm(by.vm().id.cid);
   self_->request(by.vm().handle, bound, std::move(words)...)
@@ -85,11 +91,6 @@ void doorkeeper_state::hand_out(caf::typed_response_promise<ticket> answer, cons
   answer.deliver(caf::make_error(code, kept.why().what));
 }
 
-caf::error doorkeeper_state::too_many_subscriptions(const caller& who) const {
-  return too_many(who, subscription_quota_.limit(),
-                  "subscriptions, as many as limits.subscriptions_per_user allows,");
-}
-
 // -- output as messages -------------------------------------------------------
 
 caf::result<caf::ok_atom> doorkeeper_state::subscribe_output(const vm_permit& by) {
@@ -97,13 +98,15 @@ caf::result<caf::ok_atom> doorkeeper_state::subscribe_output(const vm_permit& by
   auto address = by.address();
   if (vm.readers.contains(address))
     return caf::ok_atom::value;
-  auto counted = subscription_quota_.take(by.who());
+  if (auto full = limits_.output_readers.check(vm.id.cid, vm.readers.size()))
+    return full;
+  auto counted = limits_.subscriptions.take(by.who());
   if (!counted)
-    return too_many_subscriptions(by.who());
+    return counted.error();
   auto relay = self_->spawn(
     output_relay, output_relay_options{vm.handle, caf::actor_cast<output_reader_actor>(by.sender()),
                                        doorkeeper_actor{self_}, options_.timeouts.state});
-  vm.readers.emplace(address, vm_entry::reader{relay, counted});
+  vm.readers.emplace(address, vm_entry::reader{relay, std::move(*counted)});
   monitors_.add(address);
   auto answer = self_->make_response_promise<caf::ok_atom>();
   self_->request(relay, options_.timeouts.state, caf::subscribe_atom::value, output_atom::value)

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <map>
 
 namespace crosvisor::door {
 
@@ -30,17 +31,31 @@ io::result<ticket> random_word() {
 } // namespace
 
 io::result<ticket> passed_words::make(vm_cid cid, time_point now) {
-  std::erase_if(words_, [&](const auto& word) { return word.second.until <= now; });
-  auto waiting = std::count_if(words_.begin(), words_.end(),
-                               [&](const auto& word) { return word.second.cid == cid; });
-  if (static_cast<std::size_t>(waiting) >= per_vm)
-    return io::failure{EBUSY, "VM " + std::to_string(cid) + " is being passed "
-                                + std::to_string(per_vm)
-                                + " times already, and none of them was taken"};
+  forget_old(now);
   auto word = random_word();
   if (word)
     words_.emplace(*word, meaning{cid, now + lifetime});
   return word;
+}
+
+std::size_t passed_words::count(vm_cid cid, time_point now) {
+  forget_old(now);
+  auto waiting = std::count_if(words_.begin(), words_.end(),
+                               [&](const auto& word) { return word.second.cid == cid; });
+  return static_cast<std::size_t>(waiting);
+}
+
+std::size_t passed_words::most(time_point now) {
+  forget_old(now);
+  std::map<vm_cid, std::size_t> counts;
+  std::size_t most = 0;
+  for (const auto& [word, meant] : words_)
+    most = std::max(most, ++counts[meant.cid]);
+  return most;
+}
+
+void passed_words::forget_old(time_point now) {
+  std::erase_if(words_, [&](const auto& word) { return word.second.until <= now; });
 }
 
 std::optional<vm_cid> passed_words::take(const ticket& word, time_point now) {

@@ -21,11 +21,13 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
 
   static constexpr auto lifetime = std::chrono::minutes{5};
-  /// How many of one VM may wait to be said.
-  static constexpr std::size_t per_vm = 16;
-
-  /// EBUSY: so many of this VM's wait already.
   io::result<ticket> make(vm_cid cid, time_point now);
+
+  /// How many of one VM wait to be said.
+  std::size_t count(vm_cid cid, time_point now);
+
+  /// The most that any VM has.
+  std::size_t most(time_point now);
 
   /// Which VM's it is; nothing for one that was never made, was said before, or is too old.
   std::optional<vm_cid> take(const ticket& word, time_point now);
@@ -36,6 +38,8 @@ public:
   std::size_t size() const noexcept { return words_.size(); }
 
 private:
+  void forget_old(time_point now);
+
   struct meaning {
     vm_cid cid;
     time_point until;

@@ -2,6 +2,8 @@
 #include "crosvisor/service/door/reference_ledger.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 
 namespace crosvisor::door {
@@ -57,6 +59,14 @@ std::vector<caf::actor_addr> reference_ledger::clear() {
   lost_.clear();
   held_ = false;
   return holders;
+}
+
+std::size_t reference_ledger::most() const {
+  std::map<std::string, std::size_t> counts;
+  std::size_t most = 0;
+  for (const auto& [holder, who] : holders_)
+    most = std::max(most, ++counts[to_string(who)]);
+  return most;
 }
 
 std::size_t reference_ledger::count(const caller& who) const {

@@ -50,6 +50,8 @@ public:
   bool has(const caf::actor_addr& holder) const { return holders_.contains(holder); }
   /// How many actors of a principal's hold one.
   std::size_t count(const caller& who) const;
+  /// The most that any principal's do.
+  std::size_t most() const;
   bool empty() const noexcept { return holders_.empty() && lost_.empty() && !held_; }
 
 private:

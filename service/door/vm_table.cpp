@@ -62,7 +62,7 @@ void vm_table::remember(vm_identity id) {
 
 void vm_table::remember_as_it_is(vm_identity id) {
   remembered_.push_back(std::move(id));
-  if (remembered_.size() > max_remembered_vms)
+  if (remembered_.size() > most_remembered_)
     remembered_.pop_front();
 }
 

@@ -9,9 +9,11 @@
 
 #include <caf/actor_addr.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,10 @@ struct vm_entry {
   vm_identity id;
   vm_actor handle;
   quota::token counted;
+  /// Shared by each connection to it that is not made yet.
+  std::shared_ptr<const void> connecting = std::make_shared<char>();
+  /// When it was started again, within the window of restart_limits.
+  std::deque<std::chrono::steady_clock::time_point> restarts = {};
   reference_ledger references = {};
   /// Its last reference is gone: it is being stopped, whoever attaches now.
   bool unwanted = false;
@@ -54,15 +60,19 @@ struct vm_entry {
   audience subscribers = {};
   std::map<caf::actor_addr, reader> readers = {};
 
+  /// How many connections to it are not made yet.
+  std::size_t connects() const noexcept {
+    return static_cast<std::size_t>(connecting.use_count() - 1);
+  }
+
   bool is_dead() const noexcept { return last_state.state == vm_state::dead; }
 };
 
-/// How many VMs that are forgotten are remembered for those who ask for their logs; as many as
-/// there are kept logs.
-inline constexpr std::size_t max_remembered_vms = 64;
-
 class vm_table {
 public:
+  /// How many VMs that are forgotten are remembered for those who ask for their logs; 64 before it.
+  void remember_at_most(std::size_t most) { most_remembered_ = most; }
+
   /// Entries stay where they are until they are forgotten.
   vm_entry& add(vm_entry entry);
 
@@ -87,6 +97,7 @@ private:
 
   std::map<vm_cid, vm_entry> vms_;
   std::deque<vm_identity> remembered_;
+  std::size_t most_remembered_ = 64;
   std::uint64_t last_serial_ = 0;
 };
 

@@ -17,12 +17,28 @@ connection_quota::connection_quota(const peer_limits& limits,
 
 std::unique_ptr<connection_slot> connection_quota::open() {
   std::lock_guard guard{mutex_};
-  if (open_ >= limits_.connections || unknown_ >= (limits_.connections + 1) / 2)
+  if (open_ >= limits_.connections || unknown_ >= (limits_.connections + 1) / 2) {
+    ++refused_;
     return nullptr;
+  }
   ++open_;
   ++unknown_;
   ++*all_;
   return std::unique_ptr<connection_slot>{new connection_slot(shared_from_this())};
+}
+
+connection_quota::usage connection_quota::use(const caller* of) const {
+  auto principal = of != nullptr ? to_string(*of) : std::string{};
+  std::lock_guard guard{mutex_};
+  usage now{open_, 0, refused_, of == nullptr ? refused_per_principal_ : 0};
+  for (const auto& [who, part] : shares_) {
+    if (of != nullptr && who != principal)
+      continue;
+    now.most = std::max(now.most, part.connections);
+    if (of != nullptr)
+      now.refused_per_principal = part.refused;
+  }
+  return now;
 }
 
 connection_slot::connection_slot(std::shared_ptr<connection_quota> quota)
@@ -49,8 +65,11 @@ bool connection_slot::assign(const caller& who) {
   auto principal = to_string(who);
   auto known = quota_->shares_.find(principal);
   if (known != quota_->shares_.end()
-      && known->second.connections >= quota_->limits_.connections_per_principal)
+      && known->second.connections >= quota_->limits_.connections_per_principal) {
+    ++known->second.refused;
+    ++quota_->refused_per_principal_;
     return false;
+  }
   quota_->shares_[""].bytes -= bytes_;
   principal_ = std::move(principal);
   auto& share = quota_->shares_[principal_];

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,6 +28,18 @@ public:
   /// for those, so that somebody who proves nothing can't take it all.
   std::unique_ptr<connection_slot> open();
 
+  /// How much of it is taken, and how often there was none.
+  struct usage {
+    std::size_t open = 0;
+    std::size_t most = 0; ///< Of whoever has most, or of whom it was asked.
+    std::uint64_t refused = 0;
+    std::uint64_t refused_per_principal = 0; ///< Of all, or of whom it was asked.
+  };
+  /// @param of null: all.
+  usage use(const caller* of) const;
+
+  const peer_limits& limits() const noexcept { return limits_; }
+
   /// The most bytes that all connections of one principal may hold together: answers that were not
   /// read, messages that are not whole. Twice that in the worst case, if each has its part.
   std::size_t bytes_per_principal() const noexcept { return 4 * limits_.unread_bytes; }
@@ -37,15 +50,18 @@ private:
   struct share {
     std::size_t connections = 0;
     std::size_t bytes = 0;
+    std::uint64_t refused = 0; ///< Connections, since there was none.
   };
 
   connection_quota(const peer_limits& limits, std::shared_ptr<std::atomic<std::size_t>> all);
 
   peer_limits limits_;
   std::shared_ptr<std::atomic<std::size_t>> all_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_; ///< Of what follows.
   std::size_t open_ = 0;
   std::size_t unknown_ = 0;
+  std::uint64_t refused_ = 0;
+  std::uint64_t refused_per_principal_ = 0;
   /// By principal, in words; the empty one is nobody yet.
   std::map<std::string, share> shares_;
 };

@@ -57,7 +57,8 @@ std::string sentence_of(const caf::error& why, const std::string& word) {
   if (!word.empty())
     return "what answers is no crosvisord: " + word;
   if (why == caf::sec::disconnect_during_handshake)
-    return "closed the connection during the handshake; does it admit this user, and has it room?";
+    return "closed the connection during the handshake; does it admit this user, and has it room "
+           "(limits.connections)?";
   return "no handshake: " + caf::to_string(why);
 }
 

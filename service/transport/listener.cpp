@@ -63,7 +63,9 @@ io::result<connection_terms> listener_terms::welcome() {
   connection_terms terms;
   terms.slot = quota_->open();
   if (!terms.slot)
-    return io::failure{0, "there are too many connections"};
+    return io::failure{
+      0, "there are as many connections as there may be, or as may be of nobody yet, which is "
+         "half of them (limits.connections)"};
   terms.guard = std::make_unique<service_guard>(guard_terms_, nodes_);
   terms.handshake = options_.limits.handshake;
   terms.unread_bytes = options_.limits.unread_bytes;
@@ -73,7 +75,8 @@ io::result<connection_terms> listener_terms::welcome() {
 io::result<void> listener_terms::admit(basp_guard& guard, connection_slot& slot, const caller& who,
                                        std::vector<std::uint32_t> process_ids) {
   if (!slot.assign(who))
-    return io::failure{0, "it has too many connections"};
+    return io::failure{0, "it has as many connections as one user may have "
+                          "(limits.connections_per_user)"};
   if (options_.admits && !options_.admits(who))
     return io::failure{0, "it may not connect"};
   static_cast<service_guard&>(guard).identify(who, std::move(process_ids));

@@ -5,6 +5,7 @@
 #include <caf/actor_control_block.hpp>
 #include <caf/actor_system.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace crosvisor::transport {
@@ -28,6 +29,30 @@ std::optional<caller> peer_registry::find(const caf::strong_actor_ptr& sender) c
   if (sender->get()->getf(caf::abstract_actor::is_terminated_flag))
     return std::nullopt;
   return who;
+}
+
+std::shared_ptr<connection_quota> peer_registry::make_quota(const peer_limits& limits) const {
+  auto made = connection_quota::make(limits, open_);
+  std::lock_guard guard{mutex_};
+  quotas_.push_back(made);
+  return made;
+}
+
+std::vector<limit_info> peer_registry::limits(const caller* of) const {
+  limit_info all{"connections", "limits.connections", 0, 0, 0};
+  limit_info own{"connections_per_user", "limits.connections_per_user", 0, 0, 0};
+  std::lock_guard guard{mutex_};
+  for (const auto& one : quotas_)
+    if (auto quota = one.lock()) {
+      auto use = quota->use(of);
+      all.used += use.open;
+      all.limit += quota->limits().connections;
+      all.refused += use.refused;
+      own.used = std::max<std::uint64_t>(own.used, use.most);
+      own.limit = quota->limits().connections_per_principal;
+      own.refused += use.refused_per_principal;
+    }
+  return of != nullptr ? std::vector{own} : std::vector{all, own};
 }
 
 } // namespace crosvisor::transport

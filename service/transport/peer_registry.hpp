@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <vector>
 
 namespace crosvisor::transport {
 
@@ -23,17 +25,19 @@ public:
 
   std::size_t connections() const override { return *open_; }
 
+  std::vector<limit_info> limits(const caller* of) const override;
+
   const std::shared_ptr<node_table>& nodes() const noexcept { return nodes_; }
 
   /// A listener's.
-  std::shared_ptr<connection_quota> make_quota(const peer_limits& limits) const {
-    return connection_quota::make(limits, open_);
-  }
+  std::shared_ptr<connection_quota> make_quota(const peer_limits& limits) const;
 
 private:
   const caf::actor_system& system_;
   caller own_;
   std::shared_ptr<node_table> nodes_ = std::make_shared<node_table>();
+  mutable std::mutex mutex_;                                    ///< Of what follows.
+  mutable std::vector<std::weak_ptr<connection_quota>> quotas_; ///< The listeners'.
   std::shared_ptr<std::atomic<std::size_t>> open_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 

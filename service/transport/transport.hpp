@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace crosvisor::transport {
 
@@ -56,6 +57,10 @@ public:
 
   /// How many connections there are, those without a handshake included.
   virtual std::size_t connections() const = 0;
+
+  /// The bounds of all listeners as they are: `connections` and `connections_per_user`; with
+  /// somebody named the second alone, of theirs.
+  virtual std::vector<limit_info> limits(const caller* of) const = 0;
 };
 
 /// Serves `door` on a listening AF_UNIX SOCK_STREAM socket, which is taken over. Connections go

@@ -261,7 +261,7 @@ CAF_TEST(a vm that dies too often is given up) {
   die();
   CAF_CHECK_EQUAL(story(), "given_up dead");
   CAF_CHECK_EQUAL(told->front().detail,
-                  "it was started again 2 times within 3600 s, as often as it may");
+                  "it was started again 2 times within 3600 s, as often as it may (restarts.most)");
   CAF_CHECK_EQUAL(to_string(told->back().reason), "crash");
   CAF_CHECK_EQUAL(info().restarts, 2u);
 }

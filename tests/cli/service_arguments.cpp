@@ -100,6 +100,9 @@ CAF_TEST(events are watched of all or of one) {
 CAF_TEST(info is about the host or a VM) {
   CAF_CHECK(parsed<info_arguments>({"info"}).vm.empty());
   CAF_CHECK(parsed<info_arguments>({"info", "2048"}).vm == "2048");
+  auto limits = parsed<info_arguments>({"info", "--limits", "-o", "json"});
+  CAF_CHECK(limits.limits && limits.output == output_format::json);
+  CAF_CHECK(problem({"info", "2048", "--limits"}).find("excludes") != std::string::npos);
 }
 
 CAF_TEST(the console is a log without a choice) {

@@ -58,6 +58,10 @@ public:
 
   std::size_t size() const override { return kept_.size(); }
 
+  std::vector<limit_info> limits(const caller*) const override {
+    return {{"tickets", "limits.tickets", kept_.size(), room, 0}};
+  }
+
   void expire(const ticket& one) { kept_.erase(one); }
 
 private:

@@ -74,20 +74,40 @@ CAF_TEST(new grants are in force at once) {
 }
 
 CAF_TEST(a quota is each principal s own) {
-  door::quota quota{2};
-  auto one = quota.take(socket_of(1000));
-  auto two = quota.take(socket_of(1000, 9));
-  CAF_CHECK(one != nullptr);
-  CAF_CHECK(two != nullptr);
-  CAF_CHECK(quota.take(socket_of(1000)) == nullptr);
-  CAF_CHECK(quota.take(certificate_of("CN=alice", 1000)) != nullptr);
+  door::quota quota{{"things", "things"}, 4, 2};
+  auto one = *quota.take(socket_of(1000));
+  auto two = *quota.take(socket_of(1000, 9));
+  CAF_CHECK_EQUAL(sentence_of(quota.take(socket_of(1000)).error()),
+                  "uid 1000 has 2 things, as many as one user may have (limits.things_per_user)");
+  CAF_CHECK(quota.take(certificate_of("CN=alice", 1000)));
   two.reset();
-  CAF_CHECK(quota.take(socket_of(1000)) != nullptr);
+  CAF_CHECK(quota.take(socket_of(1000)));
   one.reset();
   CAF_CHECK_EQUAL(quota.principals(), 0u);
-  door::quota none{0};
-  CAF_CHECK(none.take(socket_of(1000)) == nullptr);
+  door::quota none;
+  CAF_CHECK(!none.take(socket_of(1000)));
   CAF_CHECK_EQUAL(none.principals(), 0u);
+}
+
+CAF_TEST(a quota is for all together and what is there already counts) {
+  door::quota quota{{"things", "things"}, 2, 2};
+  auto one = quota.count(socket_of(1000));
+  auto two = quota.count(socket_of(1000));
+  auto three = quota.count(socket_of(1000));
+  CAF_CHECK_EQUAL(sentence_of(quota.take(socket_of(1000)).error()),
+                  "uid 1000 has 3 things, as many as one user may have (limits.things_per_user)");
+  CAF_CHECK_EQUAL(sentence_of(quota.take(socket_of(1001)).error()),
+                  "there are 3 things, as many as there may be (limits.things)");
+  std::vector<limit_info> told;
+  quota.show(told);
+  CAF_REQUIRE_EQUAL(told.size(), 2u);
+  CAF_CHECK_EQUAL(told[0].used, 3u);
+  CAF_CHECK_EQUAL(told[0].refused, 1u);
+  CAF_CHECK_EQUAL(told[1].used, 3u);
+  CAF_CHECK_EQUAL(told[1].refused, 1u);
+  one.reset();
+  two.reset();
+  CAF_CHECK(quota.take(socket_of(1001)));
 }
 
 CAF_TEST(names are those of configurations) {

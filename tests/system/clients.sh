@@ -229,4 +229,30 @@ stop_daemon
 equal "the exit code" "$status" 0
 equal "what still runs" "$(running)" ""
 
+begin "a bound that is reached is named"
+configure "$grants" '"limits": {"vms_per_user": 1}'
+start_daemon
+play "play=up"
+call run --detach vm.json
+equal "the exit code" "$status" 0
+call run --name second vm.json
+equal "the exit code" "$status" 126
+like "the complaint" "$err" "crosvisor: *uid 0 has 1 VMs, as many as one user may have (limits.vms_per_user)*"
+call info --limits
+equal "the exit code" "$status" 0
+like "the limits" "$out" "LIMIT *USED *OF *REFUSED *KEY*
+vms_per_user *1 *1 *1 *limits.vms_per_user*
+connections *limits.connections*
+tickets *limits.tickets*"
+call info --limits -o jsonl
+like "the limits as JSON" "$out" '*{"schema":1,"name":"vms_per_user","used":1,"limit":1,"refused":1,"key":"limits.vms_per_user"}*'
+as "$bob" info --limits -o jsonl
+equal "the exit code" "$status" 0
+like "what another user sees" "$out" '{"schema":1,"name":"vms_per_user","used":0,"limit":1,"refused":0,"key":"limits.vms_per_user"}*'
+call stop actor --timeout 10
+equal "the exit code" "$status" 0
+stop_daemon
+equal "the exit code" "$status" 0
+equal "what still runs" "$(running)" ""
+
 finish

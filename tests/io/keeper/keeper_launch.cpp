@@ -75,6 +75,7 @@ keeper_launch whole_launch() {
   made.how.state_dir = "/var/lib/crosvisor";
   made.how.logs = {4096, 2};
   made.how.kept_logs = 7;
+  made.how.kept_output_bytes = 65536;
   made.how.vsock_program = "/usr/libexec/crosvisor-vsock";
   made.how.disk_server = {"/usr/bin/nbdkit", "/usr/lib/composite.so"};
   made.how.workers = 3;

@@ -48,6 +48,21 @@ CAF_TEST(those that died last are kept) {
   CAF_CHECK_EQUAL(names_in(state + "/logs"), "13-vm 14-vm");
 }
 
+CAF_TEST(how many are kept is told) {
+  auto use = std::make_shared<log_store_use>();
+  auto store = log_store::open(state, 2, use);
+  CAF_REQUIRE(store);
+  log(**store, 3);
+  CAF_CHECK_EQUAL(use->kept.load(), 1u);
+  for (crosvisor::vm_cid cid : {4, 5})
+    log(**store, cid);
+  CAF_CHECK_EQUAL(use->kept.load(), 2u);
+  CAF_CHECK_EQUAL(use->removed.load(), 1u);
+  auto living = (*store)->make(5, "vm");
+  CAF_REQUIRE(living);
+  CAF_CHECK_EQUAL(use->kept.load(), 1u);
+}
+
 CAF_TEST(a VM that lives keeps its logs) {
   auto store = open(1);
   auto living = store->make(9, "vm");

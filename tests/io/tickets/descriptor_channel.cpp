@@ -108,8 +108,9 @@ CAF_TEST(a refusal says why and the channel goes on) {
   auto put = client->put(files);
   CAF_REQUIRE(!put);
   CAF_CHECK_EQUAL(put.why().code, 0);
-  CAF_CHECK_EQUAL(put.why().what,
-                  "3 descriptors of " + to_string(self_as_client()) + " wait already");
+  CAF_CHECK_EQUAL(put.why().what, to_string(self_as_client())
+                                    + " has 3 descriptors that wait, as many as one user may have "
+                                      "(limits.tickets_per_user)");
   CAF_CHECK_EQUAL(put_one(*client).what, "");
   auto nothing = client->put({});
   CAF_REQUIRE(nothing);

@@ -196,7 +196,9 @@ CAF_TEST(of a packet all or none is kept) {
   auto fd = pipe.writer.get();
   CAF_CHECK_EQUAL(ask(client.get(), "put", {fd, fd}).substr(0, 3), "ok ");
   CAF_CHECK_EQUAL(ask(client.get(), "put", {fd, fd}),
-                  "no 3 descriptors of " + to_string(self_as_client()) + " wait already");
+                  "no " + to_string(self_as_client())
+                    + " has 3 descriptors that wait, as many as one user may have "
+                      "(limits.tickets_per_user)");
   CAF_CHECK_EQUAL(tickets->size(), 2u);
 }
 

@@ -114,11 +114,13 @@ CAF_TEST(one uid has so many connections and another is served) {
   for (auto i = 0; i < 500; ++i)
     idle.push_back(connect());
   // Who was refused was told so by the time that the last one is.
-  CAF_CHECK_EQUAL(hear(idle.back().get()), "no 64 connections of uid 0 are open already");
+  CAF_CHECK_EQUAL(hear(idle.back().get()),
+                  "no uid 0 has 64 connections for descriptors, as many as one user may have "
+                  "(limits.connections_per_user)");
   idle.pop_back();
   for (auto& each : idle) {
     auto packet = receive_packet(each.get(), max_answer_bytes);
-    refused += packet && packet->text.starts_with("no 64 connections") ? 1 : 0;
+    refused += packet && packet->text.starts_with("no uid 0 has 64 connections") ? 1 : 0;
     silent += !packet && packet.why().code == EAGAIN ? 1 : 0;
   }
   CAF_CHECK_EQUAL(silent, 64);
@@ -135,11 +137,16 @@ CAF_TEST(one uid has so many connections and another is served) {
 
 CAF_TEST(there is a bound for all) {
   options.connections = 3;
+  auto use = options.use = std::make_shared<descriptor_door_use>();
   open();
   std::vector<unique_fd> clients;
   for (auto i = 0; i < 4; ++i)
     clients.push_back(connect());
-  CAF_CHECK_EQUAL(hear(clients[3].get()), "no 3 connections are open already");
+  CAF_CHECK_EQUAL(
+    hear(clients[3].get()),
+    "no there are 3 connections for descriptors, as many as there may be (limits.connections)");
+  CAF_CHECK_EQUAL(use->connections.load(), 3u);
+  CAF_CHECK_EQUAL(use->refused.load(), 1u);
   CAF_CHECK_EQUAL(hear(clients[3].get()), "(end)");
   CAF_CHECK_EQUAL(ask(clients[2].get(), "take " + unknown), no_ticket);
 }

@@ -147,7 +147,9 @@ CAF_TEST(each uid has its bound) {
   auto refused = store->put(std::move(pipe.writer), alice, out);
   CAF_REQUIRE(!refused);
   CAF_CHECK_EQUAL(refused.why().code, EDQUOT);
-  CAF_CHECK_EQUAL(refused.why().what, "3 descriptors of uid 1000 wait already");
+  CAF_CHECK_EQUAL(refused.why().what,
+                  "uid 1000 has 3 descriptors that wait, as many as one user may have "
+                  "(limits.tickets_per_user)");
   CAF_CHECK(is_let_go(pipe));
   CAF_CHECK_EQUAL(refusal(somebody(1001, 50)), "");
   now += std::chrono::seconds{30};
@@ -158,13 +160,53 @@ CAF_TEST(all together have a bound) {
   make({std::chrono::seconds{30}, 2, 4});
   for (auto uid : {1u, 1u, 2u, 2u})
     put(somebody(uid, 7));
-  CAF_CHECK_EQUAL(refusal(somebody(3, 7)), "4 descriptors wait already");
+  CAF_CHECK_EQUAL(refusal(somebody(3, 7)),
+                  "there are 4 descriptors that wait, as many as there may be "
+                  "(limits.tickets)");
+}
+
+CAF_TEST(the bounds are told as they are) {
+  make({std::chrono::seconds{30}, 2, 3});
+  auto told = [&](const caller* of) {
+    std::string text;
+    for (const auto& one : store->limits(of))
+      text += one.name + ' ' + std::to_string(one.used) + '/' + std::to_string(one.limit) + ' '
+              + std::to_string(one.refused) + '\n';
+    return text;
+  };
+  CAF_CHECK_EQUAL(told(nullptr), "tickets 0/3 0\ntickets_per_user 0/2 0\n");
+  for (auto uid : {1000u, 1000u, 1001u})
+    put(somebody(uid, 7));
+  auto other = somebody(1001, 8);
+  CAF_CHECK_EQUAL(told(nullptr), "tickets 3/3 0\ntickets_per_user 2/2 0\n");
+  CAF_CHECK_EQUAL(told(&alice), "tickets_per_user 2/2 0\n");
+  CAF_CHECK_EQUAL(told(&other), "tickets_per_user 1/2 0\n");
+  CAF_CHECK_NOT_EQUAL(refusal(alice), "");
+  CAF_CHECK_NOT_EQUAL(refusal(other), "");
+  // What was refused may not be closed yet, and is in use until then.
+  auto refused = [&](const caller* of) {
+    std::string text;
+    for (const auto& one : store->limits(of))
+      text += std::to_string(one.refused) + ' ';
+    return text;
+  };
+  CAF_CHECK_EQUAL(refused(nullptr), "1 1 ");
+  CAF_CHECK_EQUAL(refused(&alice), "1 ");
+  CAF_CHECK_EQUAL(refused(&other), "0 ");
+  caller remote;
+  remote.kind = caller_kind::certificate;
+  remote.subject = "CN=root";
+  CAF_CHECK_EQUAL(told(&remote), "");
+  now += std::chrono::seconds{30};
+  CAF_CHECK(is_kept_in_time(alice));
 }
 
 CAF_TEST(the bound is as high as it says) {
   for (auto i = 0; i < 256; ++i)
     put(alice);
-  CAF_CHECK_EQUAL(refusal(alice), "256 descriptors of uid 1000 wait already");
+  CAF_CHECK_EQUAL(refusal(alice),
+                  "uid 1000 has 256 descriptors that wait, as many as one user may have "
+                  "(limits.tickets_per_user)");
 }
 
 CAF_TEST(what one process left is forgotten and no more) {
@@ -195,7 +237,9 @@ CAF_TEST(a descriptor that can not be closed keeps nobody waiting and counts) {
   now += std::chrono::seconds{30};
   CAF_CHECK(!takes(of, alice)); // Has both closed, one after the other.
   put(alice);
-  CAF_CHECK_EQUAL(refusal(alice), "3 descriptors of uid 1000 wait already");
+  CAF_CHECK_EQUAL(refusal(alice),
+                  "uid 1000 has 3 descriptors that wait, as many as one user may have "
+                  "(limits.tickets_per_user)");
   CAF_CHECK_EQUAL(refusal(somebody(1001, 50)), "");
   slow.peer.reset();
   CAF_CHECK(is_kept_in_time(alice));

@@ -130,13 +130,13 @@ CAF_TEST(every key is read) {
   CAF_CHECK(grant(config, permission::custom).uids.empty());
   CAF_CHECK_EQUAL(config.cids.first, 3u);
   CAF_CHECK_EQUAL(config.cids.last, 9u);
-  CAF_CHECK_EQUAL(config.limits.connections_per_principal, 1u);
-  CAF_CHECK_EQUAL(config.limits.connections, 2u);
-  CAF_CHECK_EQUAL(config.limits.message_bytes, 65536u);
-  CAF_CHECK_EQUAL(config.limits.unread_bytes, 1u << 20);
-  CAF_CHECK_EQUAL(config.limits.handshake, 3s);
-  CAF_CHECK_EQUAL(config.limits.silence, 4s);
-  CAF_CHECK_EQUAL(config.vms_per_principal, 5u);
+  CAF_CHECK_EQUAL(config.bounds.peers.connections_per_principal, 1u);
+  CAF_CHECK_EQUAL(config.bounds.peers.connections, 2u);
+  CAF_CHECK_EQUAL(config.bounds.peers.message_bytes, 65536u);
+  CAF_CHECK_EQUAL(config.bounds.peers.unread_bytes, 1u << 20);
+  CAF_CHECK_EQUAL(config.bounds.peers.handshake, 3s);
+  CAF_CHECK_EQUAL(config.bounds.peers.silence, 4s);
+  CAF_CHECK_EQUAL(config.bounds.door.vms_per_user, 5u);
   CAF_CHECK_EQUAL(config.reference_grace, 0s);
   CAF_CHECK_EQUAL(config.stop_grace, 6s);
   CAF_CHECK_EQUAL(config.shutdown_bound, 7s);
@@ -145,6 +145,41 @@ CAF_TEST(every key is read) {
   CAF_CHECK_EQUAL(config.disk_plugin + config.os_folder, "/d/e");
   CAF_CHECK_EQUAL(config.first_vmm_uid, 65536u);
   CAF_CHECK(config.log_level == log::level::debug);
+}
+
+CAF_TEST(every bound is read) {
+  auto config = good(R"({
+    "limits": {"vms": 1, "requests": 2, "requests_per_user": 3, "subscriptions": 4,
+               "subscriptions_per_user": 5, "images": 6, "images_per_user": 7, "tickets": 8,
+               "tickets_per_user": 9, "references_per_user": 10, "subscribers_per_vm": 11,
+               "output_readers_per_vm": 12, "connects_per_vm": 13, "users_per_vm": 14,
+               "passes_per_vm": 15, "events_kept": 16, "output_kib": 64},
+    "logs": {"file_kib": 4, "files": 2, "vms": 3},
+    "restarts": {"most": 4, "window_s": 60}
+  })");
+  const auto& bounds = config.bounds;
+  CAF_CHECK_EQUAL(bounds.door.vms, 1u);
+  CAF_CHECK_EQUAL(bounds.door.requests, 2u);
+  CAF_CHECK_EQUAL(bounds.door.requests_per_user, 3u);
+  CAF_CHECK_EQUAL(bounds.door.subscriptions, 4u);
+  CAF_CHECK_EQUAL(bounds.door.subscriptions_per_user, 5u);
+  CAF_CHECK_EQUAL(bounds.door.images, 6u);
+  CAF_CHECK_EQUAL(bounds.door.images_per_user, 7u);
+  CAF_CHECK_EQUAL(bounds.tickets.in_all, 8u);
+  CAF_CHECK_EQUAL(bounds.tickets.per_uid, 9u);
+  CAF_CHECK_EQUAL(bounds.door.references_per_user, 10u);
+  CAF_CHECK_EQUAL(bounds.door.subscribers_per_vm, 11u);
+  CAF_CHECK_EQUAL(bounds.door.output_readers_per_vm, 12u);
+  CAF_CHECK_EQUAL(bounds.door.connects_per_vm, 13u);
+  CAF_CHECK_EQUAL(bounds.door.users_per_vm, 14u);
+  CAF_CHECK_EQUAL(bounds.door.passes_per_vm, 15u);
+  CAF_CHECK_EQUAL(bounds.door.events_kept, 16u);
+  CAF_CHECK_EQUAL(bounds.output_bytes, 65536u);
+  CAF_CHECK_EQUAL(bounds.logs.each.file_bytes, 4096u);
+  CAF_CHECK_EQUAL(bounds.logs.each.files, 2u);
+  CAF_CHECK_EQUAL(bounds.logs.vms, 3u);
+  CAF_CHECK_EQUAL(bounds.restarts.most, 4u);
+  CAF_CHECK_EQUAL(bounds.restarts.window, 60s);
 }
 
 CAF_TEST(every wrong value is refused where it stands) {
@@ -172,6 +207,28 @@ CAF_TEST(every wrong value is refused where it stands) {
     {"limits", "handshake_s", "61", "61 is out of range; allowed is 1 to 60"},
     {"limits", "silence_s", "2", "2 is out of range; allowed is 3 to 300"},
     {"limits", "vms_per_user", "1.5", "expected a whole number, got 1.5"},
+    {"limits", "vms", "0", "0 is out of range; allowed is 1 to 65536"},
+    {"limits", "requests", "1048577", "1048577 is out of range; allowed is 1 to 1048576"},
+    {"limits", "requests_per_user", "65537", "65537 is out of range; allowed is 1 to 65536"},
+    {"limits", "subscriptions", "0", "0 is out of range; allowed is 1 to 1048576"},
+    {"limits", "subscriptions_per_user", "0", "0 is out of range; allowed is 1 to 65536"},
+    {"limits", "images", "0", "0 is out of range; allowed is 1 to 65536"},
+    {"limits", "images_per_user", "0", "0 is out of range; allowed is 1 to 65536"},
+    {"limits", "tickets", "0", "0 is out of range; allowed is 1 to 65536"},
+    {"limits", "tickets_per_user", "0", "0 is out of range; allowed is 1 to 65536"},
+    {"limits", "references_per_user", "0", "0 is out of range; allowed is 1 to 65536"},
+    {"limits", "subscribers_per_vm", "0", "0 is out of range; allowed is 1 to 65536"},
+    {"limits", "output_readers_per_vm", "65", "65 is out of range; allowed is 1 to 64"},
+    {"limits", "connects_per_vm", "4097", "4097 is out of range; allowed is 1 to 4096"},
+    {"limits", "users_per_vm", "65", "65 is out of range; allowed is 1 to 64"},
+    {"limits", "passes_per_vm", "1025", "1025 is out of range; allowed is 1 to 1024"},
+    {"limits", "events_kept", "15", "15 is out of range; allowed is 16 to 4096"},
+    {"limits", "output_kib", "63", "63 is out of range; allowed is 64 to 65536"},
+    {"logs", "file_kib", "3", "3 is out of range; allowed is 4 to 1048576"},
+    {"logs", "files", "0", "0 is out of range; allowed is 1 to 64"},
+    {"logs", "vms", "4097", "4097 is out of range; allowed is 1 to 4096"},
+    {"restarts", "most", "0", "0 is out of range; allowed is 1 to 1000"},
+    {"restarts", "window_s", "59", "59 is out of range; allowed is 60 to 604800"},
     {"references", "grace_s", "3601", "3601 is out of range; allowed is 0 to 3600"},
     {"stop", "grace_s", "\"10\"", "expected a whole number, got \"10\""},
     {"stop", "shutdown_s", "0", "0 is out of range; allowed is 1 to 3600"},
@@ -336,14 +393,17 @@ CAF_TEST(what counts from the next start on is known) {
   next.socket_mode = 0660;
   next.tls.emplace().port = 1;
   next.cids.last = 4096;
-  next.limits.silence = 3s;
+  next.bounds.peers.silence = 3s;
+  next.bounds.logs.vms = 3;
+  next.bounds.restarts.most = 3;
   next.reference_grace = 1s;
   next.stop_grace = 1s;
   next.image_workers = 1;
   next.os_folder = "/x";
   next.first_vmm_uid = 0;
   CAF_CHECK_EQUAL(joined(changes_for_restart(now, next)),
-                  "socket tls.listen cids limits references stop.grace_s images programs vmm");
+                  "socket tls.listen cids limits logs restarts references stop.grace_s images "
+                  "programs vmm");
   auto renewed = next;
   renewed.tls->files.certificate = "/other";
   CAF_CHECK_EQUAL(joined(changes_for_restart(next, renewed)), "");

@@ -217,12 +217,12 @@ CAF_TEST(an app runs nothing of ones own unless it brings it) {
 }
 
 CAF_TEST(one principal s vms are bounded until they are forgotten) {
-  options.vms_per_principal = 2;
+  options.bounds.vms_per_user = 2;
   open();
   auto first = make_vm(a);
   make_vm(connect(user(1000, 200)));
   constexpr char full[] =
-    "busy: uid 1000 has 2 VMs, as many as limits.vms_per_user allows, already; more are refused";
+    "busy: uid 1000 has 2 VMs, as many as one user may have (limits.vms_per_user)";
   CAF_CHECK_EQUAL(refusal(create(a)), full);
   CAF_CHECK_EQUAL(refusal(create(connect(bob))), "done");
   end_vm(run_vm(a, first));
@@ -232,7 +232,7 @@ CAF_TEST(one principal s vms are bounded until they are forgotten) {
 }
 
 CAF_TEST(a failed creation is not counted) {
-  options.vms_per_principal = 1;
+  options.bounds.vms_per_user = 1;
   open();
   for (int i = 0; i < 3; ++i) {
     auto config = small_vm();

@@ -98,7 +98,7 @@ CAF_TEST(watchers are told of every vm) {
 }
 
 CAF_TEST(the last events are kept for those who watch with history) {
-  options.kept_events = 3;
+  options.bounds.events_kept = 3;
   open();
   auto cid = make_vm(a);
   end_vm(run_vm(a, cid));
@@ -177,7 +177,7 @@ CAF_TEST(a lost supervisor is told as a death) {
 }
 
 CAF_TEST(one principal s subscriptions are bounded) {
-  options.subscriptions_per_principal = 3;
+  options.bounds.subscriptions_per_user = 3;
   open();
   grant(alice, {permission::debug});
   auto cid = make_vm(a);
@@ -186,8 +186,8 @@ CAF_TEST(one principal s subscriptions are bounded) {
   CAF_CHECK_EQUAL(
     refusal(request<caf::ok_atom>(a, caf::subscribe_atom::value, output_atom::value, cid)), "done");
   auto more = connect(alice);
-  constexpr char full[] = "busy: uid 1000 has 3 subscriptions, as many as "
-                          "limits.subscriptions_per_user allows, already; more are refused";
+  constexpr char full[] = "busy: uid 1000 has 3 subscriptions, as many as one user may have "
+                          "(limits.subscriptions_per_user)";
   CAF_CHECK_EQUAL(subscribe(more, cid), full);
   CAF_CHECK_EQUAL(watch(more), full);
   CAF_CHECK_EQUAL(
@@ -200,7 +200,7 @@ CAF_TEST(one principal s subscriptions are bounded) {
 }
 
 CAF_TEST(dead watchers and subscribers are not kept) {
-  options.subscriptions_per_principal = 2;
+  options.bounds.subscriptions_per_user = 2;
   open();
   auto cid = make_vm(a);
   std::vector<caf::weak_actor_ptr> left;
@@ -221,7 +221,7 @@ CAF_TEST(dead watchers and subscribers are not kept) {
 }
 
 CAF_TEST(a dead vm s subscriptions are free again) {
-  options.subscriptions_per_principal = 1;
+  options.bounds.subscriptions_per_user = 1;
   open();
   for (int i = 0; i < 3; ++i) {
     auto cid = make_vm(a);

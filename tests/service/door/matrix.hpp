@@ -89,6 +89,8 @@ inline const std::vector<row> rows = {
   {door_request::subscribe_after, users_or_debug},
   {door_request::drain, root_alone},
   {door_request::end_drain, root_alone},
+  {door_request::get_limits, anybody},
+  {door_request::get_all_limits, debuggers},
 };
 
 } // namespace crosvisor::tests

@@ -266,11 +266,12 @@ CAF_TEST(the reference of a cid s last vm is not its next one s) {
 CAF_TEST(one principal s holders of a vm are bounded) {
   auto one = connect(alice);
   auto cid = make_vm(one);
-  for (std::size_t i = 1; i < door::max_holders_per_principal; ++i)
+  for (std::size_t i = 1; i < options.bounds.references_per_user; ++i)
     CAF_REQUIRE_EQUAL(attach(connect(alice), cid), "done");
   CAF_CHECK_EQUAL(attach(connect(alice), cid), "busy: uid 1000 has 64 references to VM "
                                                  + std::to_string(cid)
-                                                 + " already; more are refused");
+                                                 + ", as many as one user may have "
+                                                   "(limits.references_per_user)");
 }
 
 CAF_TEST(holders of dead vms and dead holders are not kept) {

@@ -92,11 +92,12 @@ CAF_TEST(requests that wait are bounded and answered when the vm is dead) {
   auto cid = make_vm(a);
   auto vmm = run_vm(a, cid);
   std::vector<std::shared_ptr<outcome<vm_info>>> waiting;
-  for (std::size_t i = 0; i < door::max_pending_requests; ++i)
+  for (std::size_t i = 0; i < options.bounds.requests_per_user; ++i)
     waiting.push_back(request<vm_info>(a, stop_atom::value, cid, caf::timespan{1h}));
-  CAF_CHECK_EQUAL(refusal(request<vm_info>(a, stop_atom::value, cid, caf::timespan{1h})),
-                  "busy: uid 1000 has 4096 requests that wait for an answer already; more are "
-                  "refused");
+  CAF_CHECK_EQUAL(
+    refusal(request<vm_info>(a, stop_atom::value, cid, caf::timespan{1h})),
+    "busy: uid 1000 has 4096 requests that wait for an answer, as many as one user may "
+    "have (limits.requests_per_user)");
   CAF_CHECK_EQUAL(refusal(request<host_info>(b, caf::get_atom::value, host_atom::value)), "done");
   end_vm(vmm);
   for (const auto& one : waiting)
@@ -210,7 +211,7 @@ CAF_TEST(a reader that goes and one of a vm that is forgotten are not kept) {
 CAF_TEST(a host without vsock has no output and keeps no reader) {
   host.streams = nullptr;
   host.vsock = nullptr;
-  options.subscriptions_per_principal = 1;
+  options.bounds.subscriptions_per_user = 1;
   open();
   auto cid = make_vm(a);
   for (int i = 0; i < 3; ++i)

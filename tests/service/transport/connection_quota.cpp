@@ -54,6 +54,27 @@ CAF_TEST(a principal has so many) {
   CAF_CHECK(open(1000) != nullptr);
 }
 
+CAF_TEST(what is in use is told with what was refused) {
+  std::vector<std::unique_ptr<connection_slot>> slots;
+  for (int i = 0; i < 3; ++i)
+    slots.push_back(open(1000));
+  slots.push_back(open(1001));
+  CAF_CHECK(open(1000) == nullptr);
+  auto told = quota->use(nullptr);
+  CAF_CHECK_EQUAL(told.open, 4u);
+  CAF_CHECK_EQUAL(told.most, 3u);
+  CAF_CHECK_EQUAL(told.refused, 0u);
+  CAF_CHECK_EQUAL(told.refused_per_principal, 1u);
+  auto one = user(1001);
+  auto own = quota->use(&one);
+  CAF_CHECK_EQUAL(own.most, 1u);
+  CAF_CHECK_EQUAL(own.refused_per_principal, 0u);
+  std::vector<std::unique_ptr<connection_slot>> nobodys;
+  while (auto slot = quota->open())
+    nobodys.push_back(std::move(slot));
+  CAF_CHECK_EQUAL(quota->use(nullptr).refused, 1u);
+}
+
 CAF_TEST(all have so many together) {
   std::vector<std::unique_ptr<connection_slot>> slots;
   for (std::uint32_t i = 0; i < 8; ++i)

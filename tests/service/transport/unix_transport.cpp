@@ -185,7 +185,7 @@ CAF_TEST(whom the service does not admit it turns away) {
   CAF_REQUIRE(!door);
   CAF_CHECK_EQUAL(door.why().what, path
                                      + ": closed the connection during the handshake; does it "
-                                       "admit this user, and has it room?");
+                                       "admit this user, and has it room (limits.connections)?");
   CAF_CHECK_EQUAL(asked.load(), ::getpid());
 }
 
