@@ -83,7 +83,8 @@ CAF_TEST(too many within the window are given up) {
   for (std::size_t i = 0; i < bounds.max_restarts; ++i)
     CAF_CHECK(next(plan) > 0);
   CAF_CHECK_EQUAL(next(plan), -1);
-  CAF_CHECK_EQUAL(plan.what(), "it was started again 10 times within 3600 s, as often as it may (restarts.most)");
+  CAF_CHECK_EQUAL(
+    plan.what(), "it was started again 10 times within 3600 s, as often as it may (restarts.most)");
 }
 
 CAF_TEST(a vm that dies now and then is never given up) {
