@@ -9,7 +9,7 @@
 . "$(dirname "$0")/daemon_lib.sh"
 trap 'exit 1' TERM INT
 
-readonly subscribers=${CROSVISOR_SUBSCRIBERS:-50} most_starts=40
+readonly subscribers=${CROSVISOR_SUBSCRIBERS:-50} most_starts=150
 
 play "play=up"
 configure '' '"stop": {"grace_s": 1}'
