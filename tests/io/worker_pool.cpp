@@ -81,13 +81,12 @@ CAF_TEST(a pool without threads has its tasks run by a loop) {
   std::vector<int> order;
   std::thread::id where;
   pool.post([&] {
-  order.push_back(1);
-  where = std::this_thread::get_id();
-  pool.post([&] { order.push_back(3); });
-  loop.post([&] { loop.stop(); });
+    order.push_back(1);
+    where = std::this_thread::get_id();
+    pool.post([&] { order.push_back(3); });
+    loop.post([&] { loop.stop(); });
   });
-  pool.post([&] {
-  order.push_back(2); });
+  pool.post([&] { order.push_back(2); });
   CAF_CHECK(order.empty());
   CAF_CHECK(loop.runs_here());
   loop.run();
