@@ -21,6 +21,8 @@ embedded_service_options options_in(const tests::temp_dir& folder, const std::st
   options.qemu = qemu;
   options.vsock_device = vsock_device;
   options.disk_plugin = CROSVISOR_DISK_PLUGIN;
+  // What a bare spawn has; and a stand-in could not write its stamp as a user of its own.
+  options.confinement = io::confinement_options{};
   options.keepers = !keeper.empty();
   options.keeper = keeper;
   return options;
