@@ -121,7 +121,7 @@ for line in 2000 8000 14000; do
   replace_daemon
 done
 await "end of the guest" is_gone lines
-equal "the lines" "$(cat "$log"/console.log | tr -d '\r' | grep '^line ' | sha256sum)" \
+equal "the lines" "$(tr -d '\r' <"$log"/console.log | grep '^line ' | sha256sum)" \
   "$(seq 20000 | sed 's/^/line /' | sha256sum)"
 
 begin "an exit code that nobody was there for"
