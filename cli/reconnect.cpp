@@ -39,6 +39,7 @@ bool reconnect(connection& service, const std::function<void(const std::string&)
       return true;
     }
     left = std::chrono::duration_cast<milliseconds>(end - clock::now());
+    // Nothing tells when a service is there again, and this thread has nothing else to do.
     std::this_thread::sleep_for(std::clamp(left, milliseconds{0}, pause));
   }
 }

@@ -5,20 +5,18 @@
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/file_bytes.hpp"
+#include "crosvisor/io/folder_lock.hpp"
 #include "crosvisor/io/keeper/keeper_values.hpp"
 #include "crosvisor/io/private_dir.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
-#include <thread>
 #include <utility>
 
 namespace crosvisor::io {
@@ -41,19 +39,6 @@ bool is_there(int folder, const std::string& path) {
   struct stat named {};
   return ::fstat(folder, &opened) == 0 && ::lstat(path.c_str(), &named) == 0
          && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
-
-/// Whether it is locked now; errno says why not. Whoever looks whether a keeper lives holds the
-/// lock for an instant, so that it is tried again for as long as many such looks take.
-bool try_lock(int folder) {
-  constexpr auto tries = 20;
-  constexpr std::chrono::milliseconds pause{1};
-  for (auto i = 0; ::flock(folder, LOCK_EX | LOCK_NB) != 0; ++i) {
-    if (errno != EWOULDBLOCK || i == tries)
-      return false;
-    std::this_thread::sleep_for(pause);
-  }
-  return true;
 }
 
 } // namespace
@@ -101,7 +86,7 @@ keeper_record keeper_record::inherit(unique_fd folder, std::string path) {
 }
 
 result<void> keeper_record::lock() {
-  if (try_lock(fd()))
+  if (lock_folder(fd()))
     return {};
   if (errno != EWOULDBLOCK)
     return last_failure("record " + in_quotes(path_));
@@ -109,10 +94,7 @@ result<void> keeper_record::lock() {
 }
 
 bool keeper_record::is_held() const noexcept {
-  if (::flock(fd(), LOCK_EX | LOCK_NB) != 0)
-    return errno == EWOULDBLOCK;
-  ::flock(fd(), LOCK_UN);
-  return false;
+  return is_folder_locked(fd());
 }
 
 std::string keeper_record::named(const char* name) const {

@@ -2,6 +2,7 @@
 #include "crosvisor/io/log/kept_log_reader.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/io/folder_lock.hpp"
 #include "crosvisor/io/log/kept_logs.hpp"
 #include "crosvisor/io/log/log_reader.hpp"
 #include "crosvisor/io/worker_pool.hpp"
@@ -52,7 +53,7 @@ result<log_piece> read_piece(const std::string& state_dir, const log_query& quer
   log_piece piece;
   piece.cid = vm->cid;
   piece.name = vm->name;
-  piece.living = is_living(folder->get()); // Before the read that finds no more.
+  piece.living = is_folder_locked(folder->get()); // Before the read that finds no more.
   auto name = to_string(query.log) + ".log";
   auto reader = query.from_end ? log_reader::open(folder->get(), name, true)
                                : log_reader::open_at(folder->get(), name, query.position);

@@ -7,7 +7,6 @@
 #include "crosvisor/messages/vm_config.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -79,13 +78,6 @@ result<unique_fd> open_log_folder(const logged_vm& vm) {
   if (!folder)
     return last_failure(in_quotes(vm.folder));
   return folder;
-}
-
-bool is_living(int folder) {
-  if (::flock(folder, LOCK_SH | LOCK_NB) != 0)
-    return true;
-  ::flock(folder, LOCK_UN);
-  return false;
 }
 
 } // namespace crosvisor::io

@@ -33,8 +33,4 @@ std::optional<logged_vm> find_logged_vm(const std::vector<logged_vm>& vms,
 /// Opens a VM's folder, if it is one and no symlink.
 result<unique_fd> open_log_folder(const logged_vm& vm);
 
-/// Whether the VM of a folder lives: its service holds a lock on it (log_store). Another service
-/// that begins a VM in that very moment tries again.
-bool is_living(int folder);
-
 } // namespace crosvisor::io

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/log/log_store.hpp"
 
+#include "crosvisor/io/folder_lock.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/private_dir.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -42,27 +40,6 @@ std::deque<std::string> by_age(int dir) {
   return sorted;
 }
 
-// Whether a VM lives that writes there.
-bool is_locked(const unique_fd& dir) {
-  if (!dir || ::flock(dir.get(), LOCK_EX | LOCK_NB) != 0)
-    return dir && errno == EWOULDBLOCK;
-  ::flock(dir.get(), LOCK_UN);
-  return false;
-}
-
-// Whoever looks whether the VM lives holds the lock for an instant (is_living()): tried again, for
-// as long as many such looks take.
-bool lock(int dir) {
-  constexpr auto tries = 20;
-  constexpr std::chrono::milliseconds pause{1};
-  for (auto i = 0; ::flock(dir, LOCK_EX | LOCK_NB) != 0; ++i) {
-    if (errno != EWOULDBLOCK || i == tries)
-      return false;
-    std::this_thread::sleep_for(pause);
-  }
-  return true;
-}
-
 } // namespace
 
 std::string log_dir_name(vm_cid cid, const vm_name& name) {
@@ -87,7 +64,7 @@ log_store::log_store(unique_fd dir, std::string path, std::size_t kept,
   if (kept == keep_all)
     return;
   for (auto& name : by_age(dir_.get()))
-    if (!is_locked(open_dir(dir_.get(), name)))
+    if (auto folder = open_dir(dir_.get(), name); !folder || !is_folder_locked(folder.get()))
       retired_.push_back(std::move(name));
   forget_oldest();
 }
@@ -103,7 +80,7 @@ result<log_dir> log_store::make(vm_cid cid, const vm_name& name) {
   auto dir = open_private_dir_at(dir_.get(), made.name, path);
   if (!dir)
     return dir.why();
-  if (!lock(dir->get())) {
+  if (!lock_folder(dir->get())) {
     if (errno == EWOULDBLOCK)
       return failure{EBUSY, "log directory \"" + path + "\" is in use by another service"};
     return last_failure("log directory \"" + path + "\"");
@@ -129,7 +106,7 @@ void log_store::retire(std::string name) {
 
 bool log_store::remove_unless_locked(const std::string& name) {
   auto dir = open_dir(dir_.get(), name);
-  if (dir && !lock(dir.get()))
+  if (dir && !lock_folder(dir.get()))
     return false;
   if (auto removed = remove_tree(dir_.get(), name); !removed)
     log::warn("logs \"{}/{}\" can't be removed: {}", path_, name, removed.why().what);

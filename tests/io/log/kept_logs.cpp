@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/log/kept_logs.hpp"
 
+#include "crosvisor/io/folder_lock.hpp"
 #include "crosvisor/io/log/log_store.hpp"
 #include "crosvisor/tests/io/temp_dir.hpp"
 
@@ -91,9 +92,9 @@ CAF_TEST(a VM lives as long as its folder is locked) {
   CAF_CHECK_EQUAL(vm->cid, 2048u);
   auto folder = open_log_folder(*vm);
   CAF_REQUIRE(folder);
-  CAF_CHECK(is_living(folder->get()));
+  CAF_CHECK(is_folder_locked(folder->get()));
   made->fd = nullptr;
-  CAF_CHECK(!is_living(folder->get()));
+  CAF_CHECK(!is_folder_locked(folder->get()));
   CAF_CHECK((*store)->make(2048, "demo"));
 }
 
