@@ -142,9 +142,7 @@ public:
   /// launch_request::origin, of a VM that was adopted; also after its end, until it is released.
   /// `done` is called once, within the control timeout. failure::code is ENOTSUP where nothing was
   /// kept.
-  virtual void get_origin(origin_completion done) {
-    done(failure{ENOTSUP, "the files that it was created with are not kept"});
-  }
+  virtual void get_origin(origin_completion done) = 0;
 
   /// Removes the runtime directory of a process that has ended; `done` is called once, also when
   /// there is none.

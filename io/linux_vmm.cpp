@@ -71,6 +71,10 @@ void linux_vmm::connect_vsock(std::uint32_t port, std::chrono::milliseconds boun
   host_.loop.post([done = std::move(done)] { done(failure{ENODEV, "the VM has no vsock"}); });
 }
 
+void linux_vmm::get_origin(vmm_process::origin_completion done) {
+  done(failure{ENOTSUP, "the files that it was created with are not kept"});
+}
+
 void linux_vmm::signal(int number) {
   reach(failpoint::signal_vmm);
   std::lock_guard lock{mutex_};

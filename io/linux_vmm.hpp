@@ -40,6 +40,8 @@ public:
   void set_balloon(std::uint64_t size_bytes, vmm_process::completion done);
   void connect_vsock(std::uint32_t port, std::chrono::milliseconds bound,
                      vmm_process::connection done);
+  void note(std::string, std::string) {} // It goes with this process.
+  void get_origin(vmm_process::origin_completion done);
   void release(std::function<void()> done);
 
   /// Sends a signal to the process; before it is there, the signal is sent as soon as it is.
@@ -65,9 +67,9 @@ private:
   result<void> make_control(const vmm_driver& driver, vmm_resources& made);
   launch_result start(const vmm_driver& driver, vmm_resources& made);
   void take(const vmm_driver& driver, vmm_resources& made);
-  void fail(launch_error why, const std::string& log_name);
 
   // On the loop's thread.
+  void fail(const launch_error& why);
   void connect(const vmm_driver& driver, control_endpoint endpoint, const vm_description& vm);
   void exited(exit_status status);
   void watch_companions();

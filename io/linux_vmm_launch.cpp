@@ -65,8 +65,10 @@ void linux_vmm::launch(launch_request request) {
       made.beside->stop();
     if (!failed)
       return take(*host_.driver(request.choice.vmm), made);
-  } // All that was made has gone before anybody is told.
-  fail(std::move(*failed), log_name);
+  } // All that was made has gone before anybody is told; what the loop closes, in its next turn.
+  if (!log_name.empty())
+    host_.logs->discard(log_name);
+  host_.loop.post([self = shared_from_this(), why = std::move(failed)] { self->fail(*why); });
 }
 
 linux_vmm::launch_result linux_vmm::try_launch(launch_request& request, vmm_resources& made) {
@@ -287,9 +289,7 @@ void linux_vmm::take(const vmm_driver& driver, vmm_resources& made) {
      vm = std::move(made.vm)]() mutable { self->connect(driver, std::move(endpoint), vm); });
 }
 
-void linux_vmm::fail(launch_error why, const std::string& log_name) {
-  if (!log_name.empty())
-    host_.logs->discard(log_name);
+void linux_vmm::fail(const launch_error& why) {
   std::function<void()> released;
   {
     std::lock_guard lock{mutex_};
@@ -297,7 +297,7 @@ void linux_vmm::fail(launch_error why, const std::string& log_name) {
     released = std::move(released_);
   }
   auto callbacks = std::exchange(callbacks_, {});
-  callbacks.on_launch_failed(why.where, std::move(why.what));
+  callbacks.on_launch_failed(why.where, why.what);
   if (released)
     released();
   living_->remove(this);

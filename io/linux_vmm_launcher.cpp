@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/linux_vmm_launcher.hpp"
 
+#include "crosvisor/io/held_process.hpp"
 #include "crosvisor/io/linux_vmm.hpp"
 #include "crosvisor/io/linux_vmm_host.hpp"
 #include "crosvisor/io/logging.hpp"
@@ -15,30 +16,6 @@ namespace {
 
 constexpr std::chrono::seconds closing_bound{10};
 
-// What the owner of a VM holds.
-class held_vmm final : public vmm_process {
-public:
-  explicit held_vmm(std::shared_ptr<linux_vmm> vmm) : vmm_(std::move(vmm)) {}
-  ~held_vmm() override { vmm_->abandon(); }
-
-  void ask(vmm_request what, completion done) override { vmm_->ask(what, std::move(done)); }
-  void get_balloon(balloon_completion done) override { vmm_->get_balloon(std::move(done)); }
-  void set_balloon(std::uint64_t size_bytes, completion done) override {
-    vmm_->set_balloon(size_bytes, std::move(done));
-  }
-  void connect_vsock(std::uint32_t port, std::chrono::milliseconds bound,
-                     connection done) override {
-    vmm_->connect_vsock(port, bound, std::move(done));
-  }
-  void terminate() override { vmm_->signal(SIGTERM); }
-  void kill() override { vmm_->signal(SIGKILL); }
-  void note(std::string, std::string) override {} // It goes with this process.
-  void release(std::function<void()> done) override { vmm_->release(std::move(done)); }
-
-private:
-  std::shared_ptr<linux_vmm> vmm_;
-};
-
 class linux_vmm_launcher final : public vmm_launcher {
 public:
   explicit linux_vmm_launcher(std::unique_ptr<linux_vmm_host> host) : host_(std::move(host)) {}
@@ -49,7 +26,7 @@ public:
     host_->living->add(vmm.get());
     host_->starters.post(
       [vmm, request = std::move(request)]() mutable { vmm->launch(std::move(request)); });
-    return std::make_shared<held_vmm>(std::move(vmm));
+    return std::make_shared<held_process<linux_vmm>>(std::move(vmm));
   }
 
   std::shared_ptr<vmm_process> adopt(vm_cid, std::shared_ptr<guest_streams>,

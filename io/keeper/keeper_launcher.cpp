@@ -2,6 +2,7 @@
 #include "crosvisor/io/keeper/keeper_launcher.hpp"
 
 #include "crosvisor/io/config/bounded_read.hpp"
+#include "crosvisor/io/held_process.hpp"
 #include "crosvisor/io/keeper/found_keeper.hpp"
 #include "crosvisor/io/keeper/keeper_host.hpp"
 #include "crosvisor/io/keeper/kept_streams.hpp"
@@ -21,33 +22,6 @@ namespace crosvisor::io {
 namespace {
 
 constexpr std::chrono::seconds closing_bound{10};
-
-/// What the owner of a VM holds.
-class held_vm final : public vmm_process {
-public:
-  explicit held_vm(std::shared_ptr<kept_vmm> vmm) : vmm_(std::move(vmm)) {}
-  ~held_vm() override { vmm_->abandon(); }
-
-  void ask(vmm_request what, completion done) override { vmm_->ask(what, std::move(done)); }
-  void get_balloon(balloon_completion done) override { vmm_->get_balloon(std::move(done)); }
-  void set_balloon(std::uint64_t size_bytes, completion done) override {
-    vmm_->set_balloon(size_bytes, std::move(done));
-  }
-  void connect_vsock(std::uint32_t port, std::chrono::milliseconds bound,
-                     connection done) override {
-    vmm_->connect_vsock(port, bound, std::move(done));
-  }
-  void terminate() override { vmm_->signal(SIGTERM); }
-  void kill() override { vmm_->signal(SIGKILL); }
-  void note(std::string key, std::string value) override {
-    vmm_->note(std::move(key), std::move(value));
-  }
-  void get_origin(origin_completion done) override { vmm_->get_origin(std::move(done)); }
-  void release(std::function<void()> done) override { vmm_->release(std::move(done)); }
-
-private:
-  std::shared_ptr<kept_vmm> vmm_;
-};
 
 class keeper_launcher final : public vmm_launcher {
 public:
@@ -80,7 +54,7 @@ public:
     request.streams = nullptr;
     host_->workers.post(
       [vmm, request = std::move(request)]() mutable { vmm->launch(std::move(request)); });
-    return std::make_shared<held_vm>(std::move(vmm));
+    return std::make_shared<held_process<kept_vmm>>(std::move(vmm));
   }
 
   std::shared_ptr<vmm_process> adopt(vm_cid cid, std::shared_ptr<guest_streams> streams,
@@ -93,7 +67,7 @@ public:
     auto& keeper = found.mapped();
     auto vmm = make(cid, keeper.vm.config.name, streams, std::move(callbacks));
     vmm->adopt(std::move(keeper));
-    return std::make_shared<held_vm>(std::move(vmm));
+    return std::make_shared<held_process<kept_vmm>>(std::move(vmm));
   }
 
   void leave() override {
