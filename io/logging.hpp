@@ -28,9 +28,7 @@ struct about_vm {
 
 /// One line to standard error: with a time for people, or with a `<N>` priority and without one
 /// when the journal reads it (sd-daemon(3)); or to where write_to() says. Any thread.
-void write(level of, std::string_view line);
-void write(level of, const about_vm& vm, std::string_view line);
-/// The same of a line that is made from its arguments; `vm` is null where it is about none.
+/// `vm` is null where it is about none.
 void write(level of, const about_vm* vm, fmt::string_view format, fmt::format_args args);
 
 /// Takes a line; `vm` is null where it is about none. Called on any thread.

@@ -52,14 +52,6 @@ bool enabled(level of) noexcept {
   return of >= least_in_use.load() && of != level::off;
 }
 
-void write(level of, std::string_view line) {
-  write_line(of, nullptr, line);
-}
-
-void write(level of, const about_vm& vm, std::string_view line) {
-  write_line(of, &vm, line);
-}
-
 void write(level of, const about_vm* vm, fmt::string_view format, fmt::format_args args) {
   write_line(of, vm, fmt::vformat(format, args));
 }

@@ -259,21 +259,16 @@ private:
     return true;
   }
 
-  bool take_output(request& of) {
-    stream_socket socket;
-    if (!find_socket(of, socket))
-      return false;
-    if (socket)
-      vm_->streams().take_output(std::move(socket));
-    return true;
-  }
+  bool take_output(request& of) { return read_from_guest(of, &guest_streams::take_output); }
 
-  bool take_status(request& of) {
+  bool take_status(request& of) { return read_from_guest(of, &guest_streams::take_status); }
+
+  bool read_from_guest(request& of, void (guest_streams::*read)(stream_socket)) {
     stream_socket socket;
     if (!find_socket(of, socket))
       return false;
     if (socket)
-      vm_->streams().take_status(std::move(socket));
+      (vm_->streams().*read)(std::move(socket));
     return true;
   }
 
