@@ -33,7 +33,7 @@ replace_daemon() {
 # The shell's own variable, after a pipeline has replaced the daemon.
 know_daemon() { daemon_pid=$(cat daemon.pid); }
 
-guest_of() { # NAME ACTION
+write_guest() { # NAME ACTION
   cat >vm.json <<END
 {
   "name": "$1",
@@ -43,6 +43,10 @@ guest_of() { # NAME ACTION
   "memory_mib": 128, "vmm": "qemu", "accel": "tcg", "guest_protocol": true
 }
 END
+}
+
+guest_of() { # NAME ACTION
+  write_guest "$1" "$2"
   call run --detach vm.json
   equal "the exit code of its start" "$status" 0
 }
@@ -93,16 +97,8 @@ call stop server
 equal "the exit code of its stop" "$status" 0
 
 begin "a payload's output across three kills"
-cat >send.json <<END
-{
-  "name": "sender",
-  "kernel": "$guest/vmlinux",
-  "initrd": "$guest/initramfs.cpio",
-  "params": "quiet crosvisor.demo=send:$((part * parts))",
-  "memory_mib": 128, "vmm": "qemu", "accel": "tcg", "guest_protocol": true
-}
-END
-across=$("$crosvisor" run send.json 2>run.err | {
+write_guest sender "send:$((part * parts))"
+across=$("$crosvisor" run vm.json 2>run.err | {
   for ((i = 1; i < parts; i++)); do
     head -c "$part"
     replace_daemon
