@@ -95,8 +95,38 @@ call balloon server 32M
 equal "the exit code" "$status" 0
 gave_memory() { [[ $("$crosvisor" balloon server -o jsonl) == *'"size_bytes":33554432'* ]]; }
 await "balloon of 32 MiB" gave_memory
+
+begin "connections beside each other"
+for ((i = 0; i < 50; i++)); do
+  (echo "words of $i" | "$crosvisor" connect server 7001 >"echo$i" 2>&1) &
+  runs[i]=$!
+done
+for ((i = 0; i < 50; i++)); do
+  wait "${runs[i]}"
+  equal "the exit code of connection $i" "$?" 0
+  equal "its echo" "$(cat "echo$i")" "words of $i"
+done
+# One that nobody reads, and one that is reset, are no other's trouble.
+head -c 4M /dev/zero >zeros
+"$crosvisor" connect server 7004 <zeros >/dev/null 2>&1 &
+deaf=$!
+"$crosvisor" connect server 7005 <zeros >/dev/null 2>reset.err
+equal "the echo beside them" "$(echo again | "$crosvisor" connect server 7001)" again
+check "the deaf one's client still waits" kill -0 "$deaf"
+kill "$deaf"
 call stop server
 equal "the exit code of its stop" "$status" 0
+
+begin "a guest that floods its console"
+leave_running floods flood
+log=$(echo state/logs/*-floods)
+has_turned() { [ -e "$log/console.log.1" ]; }
+await "second file of its console" has_turned
+call list
+equal "the exit code of a list meanwhile" "$status" 0
+call stop floods --force
+equal "the exit code of its stop" "$status" 0
+check "its console is bounded" [ "$(du -sk "$log" | cut -f1)" -le 9000 ]
 
 begin "a guest that ignores its power button"
 write_guest stubborn stubborn
