@@ -54,9 +54,8 @@ public:
     if (equals == std::string::npos)
       return options(word);
     const auto* option = find_option(word.substr(0, equals));
-    return option == nullptr
-             ? completions{}
-             : values(*option, word.substr(0, equals + 1), word.substr(equals + 1));
+    return option == nullptr ? completions{}
+                             : values(*option, word.substr(0, equals + 1), word.substr(equals + 1));
   }
 
 private:
@@ -105,7 +104,8 @@ private:
     completions found;
     for (const auto* command : app_->get_subcommands(nullptr))
       add(found, {command->get_name(), command->get_description()}, word);
-    auto positionals = app_->get_options([](const auto* option) { return option->get_positional(); });
+    auto positionals =
+      app_->get_options([](const auto* option) { return option->get_positional(); });
     if (positionals.empty())
       return found;
     auto at = std::min(positionals_, positionals.size() - 1);
@@ -155,12 +155,20 @@ private:
 
 std::optional<value_kind> value_kind_of(const std::string& type_name) {
   constexpr std::pair<std::string_view, value_kind> kinds[] = {
-    {"CID|NAME", value_kind::vm}, {"FILE", value_kind::file}, {"FILE|-", value_kind::file},
+    {"CID|NAME", value_kind::vm}, {"FILE", value_kind::file},   {"FILE|-", value_kind::file},
     {"APK", value_kind::file},    {"IMAGE", value_kind::image},
   };
-  constexpr std::string_view others[] = {
-    "MIB",  "N",    "SEC",      "SIZE", "SIZE[K|M|G|T]", "PATH",
-    "PORT", "NAME", "ENDPOINT", "WORD", "LABEL:FILE[:writable][:GUID]"};
+  constexpr std::string_view others[] = {"MIB",
+                                         "N",
+                                         "SEC",
+                                         "SIZE",
+                                         "SIZE[K|M|G|T]",
+                                         "PATH",
+                                         "PORT",
+                                         "NAME",
+                                         "ENDPOINT",
+                                         "WORD",
+                                         "LABEL:FILE[:writable][:GUID]"};
   for (const auto& [name, kind] : kinds)
     if (type_name == name)
       return kind;

@@ -38,8 +38,8 @@ struct completions {
   bool files = false; ///< Paths, too, which the shell knows better.
 };
 
-/// What is asked of a daemon: the VMs or images that there are, at the service that was named on the
-/// line so far. Empty where there is none, or it does not answer at once.
+/// What is asked of a daemon: the VMs or images that there are, at the service that was named on
+/// the line so far. Empty where there is none, or it does not answer at once.
 using name_source = std::function<std::vector<candidate>(value_kind, const connect_arguments&)>;
 
 /// What the last of `words`, which may be empty, can become; the others were typed before it. A

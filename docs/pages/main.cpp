@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// crosvisor-pages: makes of the pages in docs/, and of what reads the commands, manual pages and the
-// book. It is no part of an installation.
+// crosvisor-pages: makes of the pages in docs/, and of what reads the commands, manual pages and
+// the book. It is no part of an installation.
 #include "crosvisor/cli/argument_parts.hpp"
 #include "crosvisor/docs/pages/command_pages.hpp"
 #include "crosvisor/docs/pages/markdown.hpp"

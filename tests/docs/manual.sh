@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # The manual pages, held against groff and against what the programs know.
 #
-#   manual.sh CROSVISOR PAGES FOLDER: the program, crosvisor-pages, and where the pages are.
+#   manual.sh CROSVISOR PAGES CHECK FOLDER: the program, crosvisor-pages, crosvisor-document-check,
+#   and where the pages are.
 set -uo pipefail
 shopt -s nullglob
-readonly crosvisor=$1 pages=$2 folder=$3
+readonly crosvisor=$1 pages=$2 folder=$4
 export LC_ALL=C.UTF-8
 checks=0
 failures=0
