@@ -4,6 +4,7 @@
 #include "crosvisor/cli/argument_parts.hpp"
 #include "crosvisor/docs/pages/command_pages.hpp"
 #include "crosvisor/docs/pages/markdown.hpp"
+#include "crosvisor/docs/pages/navigation.hpp"
 #include "crosvisor/service/daemon/daemon_arguments.hpp"
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* usage =
   "usage: crosvisor-pages man FRAME DOCS   a manual page, as Markdown for lowdown(1)\n"
-  "       crosvisor-pages book DOCS OUT    the book's pages, in a folder that is not there yet\n"
+  "       crosvisor-pages book DOCS OUT    the book for mkdocs, in a folder\n"
   "       crosvisor-pages options          every command and option of crosvisor and crosvisord\n";
 
 constexpr std::string_view commands_mark = "<!-- commands -->";
@@ -103,6 +104,14 @@ void write_man(const fs::path& frame, const fs::path& docs) {
 
 // -- the book ------------------------------------------------------------------
 
+void write_lines(const fs::path& path, const lines& all) {
+  std::ofstream file{path};
+  for (const auto& line : all)
+    file << line << '\n';
+  if (!file.flush())
+    throw std::runtime_error{path.string() + ": can't be written"};
+}
+
 /// Puts a file that a page links to, and that is no page, into the book.
 void add_source(const fs::path& from, const fs::path& to) {
   fs::create_directories(to.parent_path());
@@ -123,12 +132,10 @@ public:
       });
     });
     fs::create_directories((out_ / page).parent_path());
-    std::ofstream file{out_ / page};
+    lines made;
     for (const auto& line : text)
-      for (const auto& made : line == commands_mark ? commands() : lines{line})
-        file << made << '\n';
-    if (!file.flush())
-      throw std::runtime_error{(out_ / page).string() + ": can't be written"};
+      append(made, line == commands_mark ? commands() : lines{line});
+    write_lines(out_ / page, made);
   }
 
 private:
@@ -147,7 +154,9 @@ private:
 };
 
 void write_book(const fs::path& docs, const fs::path& out) {
-  book_writer writer{docs, out};
+  book_writer writer{docs, out / "pages"};
+  fs::create_directories(out);
+  write_lines(out / "mkdocs.yml", with_pages(read_lines(docs / "book.yml"), docs));
   for (const char* folder : {"", "decisions"})
     for (const auto& entry : fs::directory_iterator{docs / folder})
       if (entry.path().extension() == ".md" && entry.is_regular_file())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Holds what documents say against what reads it: examples, and the keys of configurations.
 #include "crosvisor/cli/arguments.hpp"
+#include "crosvisor/io/config/json_document.hpp"
 #include "crosvisor/io/config/vm_config_file.hpp"
 #include "crosvisor/io/payload/apex_list.hpp"
 #include "crosvisor/io/payload/os_definition.hpp"
@@ -39,9 +40,14 @@ checker by(Parse parse) {
 }
 
 const std::map<std::string, checker> formats{
-  {"vm", by(io::parse_vm_config)},     {"daemon", by(parse_daemon_config)},
-  {"os", by(io::parse_os_definition)}, {"app", by(io::parse_payload_config)},
+  {"vm", by(io::parse_vm_config)},
+  {"daemon", by(parse_daemon_config)},
+  {"os", by(io::parse_os_definition)},
+  {"app", by(io::parse_payload_config)},
   {"apexes", by(io::parse_apex_map)},
+  {"data", by([](const std::string& text, const std::string& name) {
+     return io::parse_json(io::json_source{text, name});
+   })},
 };
 
 int said(const std::string& problem) {
