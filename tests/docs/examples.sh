@@ -13,6 +13,7 @@
 #
 # Run as lib.sh says; CROSVISORD, CROSVISOR_PAGES and CROSVISOR_DOCUMENT_CHECK name programs,
 # CROSVISOR_PLUGIN the nbdkit plugin.
+# shellcheck disable=SC2016,SC2317 # Backticks are those of the pages; functions are called by name.
 # shellcheck source-path=SCRIPTDIR source=../system/lib.sh
 . "$(dirname "$0")/../system/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../system/daemon_lib.sh
@@ -73,8 +74,8 @@ setup_a_composite_disk() {
 setup_some_vms() {
   export CROSVISOR_CONNECT=$daemon_socket
   write_demo play=up
-  (cd "$work" && configure '' "\"x\": 0" && sed -i "s|, *\"x\": 0||; s|\"programs\": {|&\"vsock_device\": \"$work/bin/talking-vsock\", |" daemon.json)
-  cp "$work/daemon.json" .
+  configure ''
+  sed -i "s|\"programs\": {|&\"vsock_device\": \"$work/bin/talking-vsock\", |" daemon.json
   start_daemon
   crosvisor run demo.json --detach >/dev/null 2>&1
   await "VM that is ready" is_in_state demo ready
@@ -165,7 +166,7 @@ $(cat actual)"
 # The command lines of ours in a text, one in a line, as the shell would read them.
 our_commands() { # FILE
   sed -E ':a; /\\$/ { N; s/\\\n//; ba }; s/^\$ //; s/(^|[ \t])#.*//' "$1" |
-    sed -E 's/ *(\|\||&&|\||;|&$) */\n/g' | sed -E 's/^ *(sudo (-u [a-z]+ )?)?//; s/ [0-9]?>.*//' |
+    sed -E 's/ *(\|\||&&|\||;|& *$) */\n/g' | sed -E 's/^ *(sudo (-u [a-z]+ )?)?//; s/ [0-9]?>.*//' |
     grep -E '^(\./dev|crosvisor|crosvisord|build/dev/cli/crosvisor|systemctl|journalctl)( |$)'
 }
 
@@ -199,9 +200,14 @@ check_json() { # FILE MARK
   checks=$((checks + 1))
   as_here "$1" >example.json
   for format in ${2:-vm daemon os app apexes data}; do
-    problem=$("$reader" "$format" example.json) && return
+    problem=$("$reader" "$format" example.json) && break
   done
-  failed "it is no ${2:-format that is known}: $problem"
+  if [ -z "$problem" ] && [ "$2" = daemon ] && [ -f server.pem ]; then
+    # With the certificates that the page has just made.
+    sed -i "s|/etc/crosvisor/|$PWD/|" example.json
+    problem=$("$daemon" --config example.json --check 2>&1) && problem=
+  fi
+  [ -z "$problem" ] || failed "it is no ${2:-format that is known}: $problem"
 }
 
 check_c() { # FILE
@@ -249,6 +255,7 @@ check_page() { # PAGE
   extract "$1" "$folder"
   mkdir "$folder/run"
   cd "$folder/run" || exit 1
+  export CROSVISOR_STATE_DIR=$folder/state CROSVISOR_RUNTIME_DIR=$folder/runtime
   while IFS= read -r file; do
     case_name="${1#"$root"/}:$(basename "${file%.*}")"
     check_block "$file" "$(cat "${file%.*}.mark")"
