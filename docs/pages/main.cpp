@@ -118,6 +118,18 @@ void add_source(const fs::path& from, const fs::path& to) {
   fs::copy_file(from, to, fs::copy_options::overwrite_existing);
 }
 
+/// A row of a table as MkDocs wants it, which takes a bar in a code span for one without a
+/// backslash, and shows the backslash.
+std::string without_escapes(std::string row) {
+  bool code = false;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    code ^= row[i] == '`';
+    if (code && row.compare(i, 2, "\\|") == 0)
+      row.erase(i, 1);
+  }
+  return row;
+}
+
 /// Has links that lead out of the folder of pages lead into the book.
 class book_writer {
 public:
@@ -130,6 +142,8 @@ public:
       line = with_links(line, [&](const std::string& words, const std::string& target) {
         return '[' + words + "](" + placed(target, page) + ')';
       });
+      if (line.starts_with('|'))
+        line = without_escapes(std::move(line));
     });
     fs::create_directories((out_ / page).parent_path());
     lines made;
