@@ -158,17 +158,9 @@ std::optional<value_kind> value_kind_of(const std::string& type_name) {
     {"CID|NAME", value_kind::vm}, {"FILE", value_kind::file},   {"FILE|-", value_kind::file},
     {"APK", value_kind::file},    {"IMAGE", value_kind::image},
   };
-  constexpr std::string_view others[] = {"MIB",
-                                         "N",
-                                         "SEC",
-                                         "SIZE",
-                                         "SIZE[K|M|G|T]",
-                                         "PATH",
-                                         "PORT",
-                                         "NAME",
-                                         "ENDPOINT",
-                                         "WORD",
-                                         "LABEL:FILE[:writable][:GUID]"};
+  constexpr std::string_view others[] = {
+    "MIB",  "N",    "SEC",      "SIZE", "SIZE[K|M|G|T]", "PATH",
+    "PORT", "NAME", "ENDPOINT", "WORD", "NAME...",       "LABEL:FILE[:writable][:GUID]"};
   for (const auto& [name, kind] : kinds)
     if (type_name == name)
       return kind;

@@ -31,9 +31,9 @@ for page in crosvisor.1 crosvisor-vm.json.5 nbdkit-composite-plugin.1 crosvisord
   said=$(MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$folder/$page.gz" 2>&1 >/dev/null) ||
     failed "man can't show $page"
   [ -z "$said" ] || failed "of $page, man says $said"
-  # What apropos(1) needs.
-  name=$(shown "$page" | grep -A 1 '^NAME$' | tail -n 1)
-  [[ $name == *"${page%.[0-9]} - "* ]] || failed "$page has the name $name"
+  # What apropos(1) finds.
+  name=$(lexgrog "$folder/$page.gz")
+  [[ $name == *"\"${page%.[0-9]} - "* ]] || failed "$page has the name $name"
 done
 
 # The page has each command as --help lists them, and with each of its options.
@@ -48,27 +48,32 @@ section_of() { # HEADING
   awk -v heading="   $1" '$0 == heading { on = 1; next } /^   [^ ]/ || /^[^ ]/ { on = 0 } on' <<<"$page"
 }
 
+shared=$(section_of "Options of most commands")
+daemon_page=$(shown crosvisord.8)
+known=$("$pages" options)
+in_page=
 while read -r program words; do
-  option=--${words##*--}
-  [[ $words == *--* ]] || continue
-  checks=$((checks + 1))
-  if [ "$program" = crosvisord ]; then
-    shown crosvisord.8 | grep -qE "^ +$option( |$)" || failed "crosvisord.8 lacks $option"
+  if [[ $words != *--* ]]; then
+    in_page=$(section_of "crosvisor $words")
+    others=$(sed -nE 's/^ *And all options of (crosvisor [a-z-]+)\.$/\1/p' <<<"$in_page")
+    in_page+=$'\n'$shared$'\n'${others:+$(section_of "$others")}
     continue
   fi
-  command=${words% --*}
-  in_page=$(section_of "crosvisor $command"; section_of "Options of most commands")
-  [ "$command" != run-app ] || in_page+=$(section_of "crosvisor run")
-  grep -qE "^ +(-., )?$option( |$)" <<<"$in_page" || failed "crosvisor.1 lacks $words"
-done < <("$pages" options)
+  checks=$((checks + 1))
+  option=--${words##*--}
+  if [ "$program" = crosvisord ]; then
+    grep -qE "^ +$option( |$)" <<<"$daemon_page" || failed "crosvisord.8 lacks $option"
+  else
+    grep -qE "^ +(-., )?$option( |$)" <<<"$in_page" || failed "crosvisor.1 lacks $words"
+  fi
+done <<<"$known"
 
 # The other way round: each option that a page defines is a program's.
-options=$("$pages" options)
 while IFS= read -r option; do
   checks=$((checks + 1))
-  grep -qE -- "^[^ ]+ .*$option\$|^crosvisord $option\$" <<<"$options" ||
+  grep -qE -- "^[^ ]+ .*$option\$|^crosvisord $option\$" <<<"$known" ||
     [[ $option == --help || $option == --version ]] || failed "no program has $option"
-done < <({ echo "$page"; shown crosvisord.8; } | sed -nE 's/^ {7}(-., )?(--[a-z-]+).*/\2/p' | sort -u)
+done < <(printf '%s\n' "$page" "$daemon_page" | sed -nE 's/^ {7}(-., )?(--[a-z-]+).*/\2/p' | sort -u)
 
 echo "checks: $checks, failed: $failures"
 [ "$failures" = 0 ] && [ "$checks" -gt 100 ]
