@@ -9,11 +9,18 @@ readonly check=$1 source=$2
 checks=0
 failures=0
 
-# A table's cells in one column, of a page's section.
+# A table's cells in one column, of a page's section, with the keys of objects that the row shows.
 cells() { # PAGE HEADING COLUMN
   sed 's/\\|/ or /g' "$source/docs/$1" | awk -v heading="$2" -v column="$3" -F '|' '
     /^#/ { on = ($0 == heading) }
-    on && /^\| / { print $(column + 1) }'
+    on && /^\| / {
+      print $(column + 1)
+      # Keys of an object that is shown in the row.
+      if (!match($(column + 1), /`[a-z_.\[\]]+`/)) next
+      name = substr($(column + 1), RSTART + 1, RLENGTH - 2)
+      for (rest = $0; match(rest, /"[a-z_]+":/); rest = substr(rest, RSTART + RLENGTH))
+        print "`" name "." substr(rest, RSTART + 1, RLENGTH - 3) "`"
+    }'
 }
 
 # The keys in cells: `a.b`, `.c` is two, a.b and a.c; P is each permission, `x.*` none.
