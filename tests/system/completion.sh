@@ -65,15 +65,18 @@ equal "fish" "$(offer_fish stop a)" actor
 equal "zsh" "$(zsh_line '*stop a*ctor *' stop a)" matched
 
 begin "an answer takes no longer than a person notices"
+bound=50000
+# What a sanitizer adds to every start is no part of the program.
+! grep -q __asan_init "$crosvisor" || bound=2000000
 times=()
-for _ in 1 2 3 4 5; do
+for _ in {1..20}; do
   began=${EPOCHREALTIME/[.,]/}
   "$crosvisor" __complete stop '' >/dev/null
   times+=($((${EPOCHREALTIME/[.,]/} - began)))
 done
 mapfile -t times < <(printf '%s\n' "${times[@]}" | sort -n)
-echo "the fastest of five took ${times[0]} us"
-check "the fastest of five takes less than 50 ms" [ "${times[0]}" -lt 50000 ]
+echo "the fastest of twenty took ${times[0]} us"
+check "the fastest of twenty takes less than $bound us" [ "${times[0]}" -lt $bound ]
 
 begin "who may list nothing is offered nothing"
 if [ "$(id -u)" = 0 ]; then
