@@ -140,7 +140,7 @@ public:
     auto text = read_lines(docs_ / page);
     for_text_lines(text, [&](std::string& line) {
       line = with_links(line, [&](const std::string& words, const std::string& target) {
-        return '[' + words + "](" + placed(target, page) + ')';
+        return '[' + title_for(words, target, page) + "](" + placed(target, page) + ')';
       });
       if (line.starts_with('|'))
         line = without_escapes(std::move(line));
@@ -153,6 +153,15 @@ public:
   }
 
 private:
+  /// A page's title where a link's text is the name of the page's file.
+  std::string title_for(const std::string& words, const std::string& target,
+                        const fs::path& page) const {
+    if (!words.ends_with(".md") || target.substr(0, target.find('#')) != words)
+      return words;
+    auto title = read_lines(docs_ / page.parent_path() / words).at(0);
+    return title.starts_with("# ") ? title.substr(2) : words;
+  }
+
   std::string placed(const std::string& target, const fs::path& page) {
     auto is_elsewhere = target.starts_with('#') || target.find("://") != std::string::npos;
     auto path = (docs_ / page.parent_path() / target).lexically_normal();
