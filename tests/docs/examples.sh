@@ -273,6 +273,10 @@ for page in "$root"/README.md "$root"/CONTRIBUTING.md "$root"/docs/*.md "$root"/
   check_page "$page"
 done
 
+# With the examples of each --help.
+"$pages" book "$root/docs" "$work/book" || failed "the book can't be made"
+check_page "$work/book/pages/commands.md"
+
 begin "the example of the daemon's configuration"
 checks=$((checks + 1))
 problem=$("$reader" daemon "$root/packaging/crosvisor.json") || failed "$problem"
