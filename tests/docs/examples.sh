@@ -24,7 +24,6 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 readonly root pages=$CROSVISOR_PAGES reader=$CROSVISOR_DOCUMENT_CHECK
 ln -s "$crosvisor" bin/crosvisor
 ln -s "$daemon" bin/crosvisord
-ln -sf "$stand_ins/stand_in_talking_vsock" bin/talking-vsock
 # nbdkit looks for plugins where it was installed.
 cat >bin/nbdkit <<END
 #!/bin/bash
@@ -70,15 +69,18 @@ setup_a_composite_disk() {
   crosvisor create-composite disk.img boot:boot.img data:data.img:writable 2>/dev/null
 }
 
-# A daemon with one VM, whose payload is ready.
+# A daemon with one VM, whose payload is ready. Those of later ones say nothing, so that it is certain
+# what is told of them.
 setup_some_vms() {
+  ln -sf "$stand_ins/stand_in_talking_vsock" "$work/bin/vsock"
   export CROSVISOR_CONNECT=$daemon_socket
   write_demo play=up
   configure ''
-  sed -i "s|\"programs\": {|&\"vsock_device\": \"$work/bin/talking-vsock\", |" daemon.json
+  sed -i "s|\"programs\": {|&\"vsock_device\": \"$work/bin/vsock\", |" daemon.json
   start_daemon
   crosvisor run demo.json --detach >/dev/null 2>&1
   await "VM that is ready" is_in_state demo ready
+  ln -sf "$stand_ins/crosvisor-vsock" "$work/bin/vsock"
 }
 
 # -- blocks ------------------------------------------------------------------------
