@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <functional>
 #include <initializer_list>
 #include <optional>
 
@@ -38,6 +39,9 @@ void add_connect(CLI::App& app, connect_arguments& target);
 void add_output_format(CLI::App& app, output_format& target,
                        std::initializer_list<output_format> known = {
                          output_format::table, output_format::json, output_format::jsonl});
+
+/// Shows all commands as they are read.
+void visit_program(const std::function<void(const CLI::App&)>& visit);
 
 /// What no single option can tell is wrong; nothing when all is well.
 std::optional<usage_error> find_conflict(const run_options& options);

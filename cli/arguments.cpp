@@ -55,6 +55,8 @@ public:
     add("info", "Show what there is to know of a VM, or what this host can do", info_);
   }
 
+  const CLI::App& app() const { return app_; }
+
   command_line parse(std::vector<std::string> arguments) {
     std::reverse(arguments.begin(), arguments.end()); // As CLI11 wants them.
     try {
@@ -179,6 +181,11 @@ private:
 
 command_line parse_arguments(const std::vector<std::string>& arguments) {
   return parser{}.parse(arguments);
+}
+
+void visit_program(const std::function<void(const CLI::App&)>& visit) {
+  parser all;
+  visit(all.app());
 }
 
 } // namespace crosvisor::cli

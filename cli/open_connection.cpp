@@ -35,13 +35,16 @@ int with_daemon(const connect_arguments& given,
   auto opened = open_connection(given, without_daemon::refuse);
   const auto* end = std::get_if<early_end>(&opened);
   outcome<int> ended = end != nullptr ? outcome<int>{*end} : use(*std::get<0>(opened));
-  if (end == nullptr) {
-    static_cast<void>(std::get<0>(opened).release());
-    left = true;
-  }
+  if (end == nullptr)
+    leave_connection(std::move(std::get<0>(opened)));
   if (const auto* early = std::get_if<early_end>(&ended))
     return complain(general_exit_code(early->exit_code), early->what);
   return std::get<int>(ended);
+}
+
+void leave_connection(std::unique_ptr<connection> opened) noexcept {
+  static_cast<void>(opened.release());
+  left = true;
 }
 
 bool is_connection_left() noexcept {

@@ -19,8 +19,12 @@ outcome<std::unique_ptr<connection>> open_connection(const connect_arguments& gi
 int with_daemon(const connect_arguments& given,
                 const std::function<outcome<int>(connection&)>& use);
 
-/// Whether with_daemon() has left its connection as it was: closing it takes longer than all that
-/// most commands do. The program must then end by quick_exit(3), since threads still run.
+/// Leaves a connection as it is until the process ends: closing it takes longer than all that most
+/// commands do.
+void leave_connection(std::unique_ptr<connection> opened) noexcept;
+
+/// Whether with_daemon() or leave_connection() did so. The program must then end by quick_exit(3),
+/// since threads still run.
 bool is_connection_left() noexcept;
 
 } // namespace crosvisor::cli

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/commands.hpp"
+#include "crosvisor/cli/completion.hpp"
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/output_file.hpp"
 #include "crosvisor/cli/print.hpp"
@@ -74,6 +75,8 @@ int run_program(const std::vector<std::string>& arguments) {
   try {
     if (!set_log_level())
       return complain(usage, "CROSVISOR_LOG is no level; allowed are debug, info, warn and error");
+    if (!arguments.empty() && arguments[0] == "__complete")
+      return print_completions({arguments.begin() + 1, arguments.end()});
     return std::visit(dispatch{}, parse_arguments(arguments));
   } catch (const std::exception& error) { // Out of memory or threads.
     return complain(infrastructure, error.what());

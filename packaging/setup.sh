@@ -10,11 +10,11 @@ declare -rA packages_for=(
   [build]="g++ cmake ninja-build ccache pkg-config libcaf-dev libboost-dev
     libboost-filesystem-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
     libsystemd-dev libssl-dev libseccomp-dev libzip-dev libexpat1-dev
-    libprotobuf-dev protobuf-compiler nbdkit-plugin-dev"
+    libprotobuf-dev protobuf-compiler nbdkit-plugin-dev lowdown"
   [guest]="apksigner binutils cpio g++ lz4 openssl xz-utils zip zstd"
   [run]="qemu-system-x86 qemu-utils nbdkit"
-  [judges]="apksigner cryptsetup-bin fdisk fsverity gdisk iproute2 libnbd-bin
-    protobuf-compiler qemu-utils"
+  [judges]="apksigner cryptsetup-bin fdisk fish fsverity gdisk iproute2 libnbd-bin
+    man-db mkdocs protobuf-compiler qemu-utils zsh"
   [bench]="cryptsetup-bin fsverity libbenchmark-dev libvirt-clients
     libvirt-daemon libvirt-daemon-driver-qemu openssl"
   [lint]="clang-format clang-tidy shellcheck"

@@ -45,19 +45,25 @@ std::string sentence_of(const CLI::App& app, const CLI::Error& error) {
   return meant ? sentence + "; did you mean " + io::in_quotes(*meant) + '?' : sentence + see;
 }
 
-} // namespace
-
-daemon_command parse_daemon_arguments(std::vector<std::string> arguments) {
-  daemon_arguments parsed;
-  CLI::App app{"Runs virtual machines for the users of this host.", "crosvisord"};
+void add_arguments(CLI::App& app, daemon_arguments& target) {
   app.set_version_flag("--version", std::string{"crosvisord "} + CROSVISOR_VERSION,
                        "Show the version and end");
   app.set_help_flag("-h,--help", "Show this and end");
   app.footer(footer);
-  app.add_option("--config", parsed.config, "The configuration; it must be there")
+  app.add_option("--config", target.config, "The configuration; it must be there")
     ->type_name("FILE");
-  app.add_flag("--check", parsed.check, "Say whether the configuration is sound, and end");
-  app.add_flag("--user", parsed.user, "Serve the user who runs it alone");
+  app.add_flag("--check", target.check, "Say whether the configuration is sound, and end");
+  app.add_flag("--user", target.user, "Serve the user who runs it alone");
+}
+
+constexpr const char* description = "Runs virtual machines for the users of this host.";
+
+} // namespace
+
+daemon_command parse_daemon_arguments(std::vector<std::string> arguments) {
+  daemon_arguments parsed;
+  CLI::App app{description, "crosvisord"};
+  add_arguments(app, parsed);
   std::reverse(arguments.begin(), arguments.end()); // As CLI11 wants them.
   try {
     app.parse(std::move(arguments));
@@ -71,6 +77,13 @@ daemon_command parse_daemon_arguments(std::vector<std::string> arguments) {
   if (parsed.config && parsed.config->empty())
     return daemon_misuse{"--config: expected the path of a file; see `crosvisord --help`"};
   return parsed;
+}
+
+void visit_daemon_program(const std::function<void(const CLI::App&)>& visit) {
+  daemon_arguments unused;
+  CLI::App app{description, "crosvisord"};
+  add_arguments(app, unused);
+  visit(app);
 }
 
 } // namespace crosvisor

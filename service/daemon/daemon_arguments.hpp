@@ -2,10 +2,15 @@
 // The command line of crosvisord.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace crosvisor {
 
@@ -29,5 +34,8 @@ using daemon_command = std::variant<daemon_arguments, daemon_text, daemon_misuse
 
 /// @param arguments without the program's name.
 daemon_command parse_daemon_arguments(std::vector<std::string> arguments);
+
+/// Shows the options as they are read.
+void visit_daemon_program(const std::function<void(const CLI::App&)>& visit);
 
 } // namespace crosvisor
