@@ -23,6 +23,9 @@ for way in "${ways[@]}"; do
   play "play=$way"
   mv vm.json "${way%%:*}.json"
 done
+# Their VMMs are killed, and they have a next life or are stopped before it.
+ways+=(again again)
+sed 's/}$/, "restart": "always"}/' up.json >again.json
 configure '' '"stop": {"grace_s": 1}'
 
 # The keeper's number, by the lock on its record.
@@ -51,6 +54,8 @@ live() { # NUMBER
       2) timeout -k 1 "$life_bound" "$crosvisor" stop "$cid" >/dev/null 2>"life.$1" ;;
       3) timeout -k 1 "$life_bound" "$crosvisor" stop "$cid" --force >/dev/null 2>"life.$1" ;;
     esac
+  elif [ "$way" = again ]; then
+    live_again "$1"
   elif [ "$way" = never ]; then
     timeout -s INT -k "$life_bound" 1 "$crosvisor" run never.json --name "life$1" 2>"life.$1"
     return 0
@@ -58,6 +63,20 @@ live() { # NUMBER
     timeout -k 1 "$life_bound" "$crosvisor" run "$way.json" --name "life$1" >/dev/null 2>"life.$1"
   fi
   [ $? != 124 ]
+}
+
+# Through two lives, the second of which may be over at any step of its begin.
+live_again() { # NUMBER
+  local cid
+  cid=$(timeout -k 1 "$life_bound" "$crosvisor" run --detach again.json --name "life$1" 2>"life.$1")
+  [ $? != 124 ] || return 124
+  kill_process "$(vmm_of_vm "$cid")"
+  # It does not wait for the next one then, unless its end is not known yet.
+  if [ $((RANDOM % 3)) != 0 ]; then
+    timeout -k 1 "$life_bound" "$crosvisor" start "$cid" >/dev/null 2>"life.$1" &
+  fi
+  [ $((RANDOM % 3)) != 0 ] || wait
+  timeout -k 1 "$life_bound" "$crosvisor" stop "$cid" --force >/dev/null 2>>"life.$1"
 }
 
 # Every so many lives, all that run at that moment see their daemon killed.
