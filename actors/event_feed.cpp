@@ -36,6 +36,9 @@ void event_feed::resume(const vm_history& history, std::uint32_t restarts) {
   life_was_told_ = history.restarts > restarts;
   if (history.restarts == restarts)
     told_ = history.told;
+  // Of the next one its start may have been told, before it had a keeper.
+  else if (history.restarts == restarts + 1)
+    told_next_ = history.told;
 }
 
 bool event_feed::was_told(vm_event_kind kind) const {
@@ -49,7 +52,7 @@ bool event_feed::was_told(vm_event_kind kind) const {
 void event_feed::publish(const vm_info& info, vm_event_kind kind, std::string detail) {
   auto told = was_told(kind);
   if (kind == vm_event_kind::restarting) {
-    told_.clear();
+    told_ = std::exchange(told_next_, {});
     life_was_told_ = false;
   }
   if (told)

@@ -57,9 +57,10 @@ private:
   monitor_set& monitors_;
   std::uint64_t seq_ = 0;
   vm_event last_state_event_;
-  std::vector<vm_event_kind> told_; ///< Of the present life, by a service before this one.
-  bool life_was_told_ = false;      ///< The whole of it, with its end.
-  bool keeps_unheard_ = false;      ///< Until the first subscriber is there.
+  std::vector<vm_event_kind> told_;      ///< Of the present life, by a service before this one.
+  std::vector<vm_event_kind> told_next_; ///< Of the next one, the same.
+  bool life_was_told_ = false;           ///< The whole of it, with its end.
+  bool keeps_unheard_ = false;           ///< Until the first subscriber is there.
   std::deque<vm_event> unheard_;
   std::vector<subscriber_actor> subscribers_;
 };

@@ -146,17 +146,22 @@ void vm_supervisor_state::launch() {
 }
 
 void vm_supervisor_state::note_life() {
-  note(ending_note, "");
+  keep_note(ending_note, "");
   if (!may_restart())
     return;
   plan_.begin(self_->clock().now());
-  note(restarts_note, std::to_string(info_.restarts));
-  note(plan_note, plan_.encode(self_->clock().now(), unix_time_ms()));
+  keep_note(restarts_note, std::to_string(info_.restarts));
+  keep_note(plan_note, plan_.encode(self_->clock().now(), unix_time_ms()));
 }
 
 void vm_supervisor_state::note(std::string key, std::string value) {
-  if (process_)
-    process_->note(key, value);
+  for (auto* life : {process_.get(), last_.get()})
+    if (life != nullptr)
+      life->note(key, value);
+  keep_note(std::move(key), std::move(value));
+}
+
+void vm_supervisor_state::keep_note(std::string key, std::string value) {
   if (value.empty())
     notes_.erase(key);
   else
@@ -171,6 +176,7 @@ void vm_supervisor_state::up(std::int32_t pid) {
 
 void vm_supervisor_state::announce() {
   had_started_ = ever_started_ = true;
+  forget_last_life();
   set_state(vm_state::started);
   for (auto& promise : std::exchange(starting_, {}))
     promise.deliver(info_);

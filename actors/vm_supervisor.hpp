@@ -93,6 +93,9 @@ private:
   void forget_life();
   void revive();
   void go_on_reviving();
+  void step_aside();
+  /// The life is there: whoever looks for the VM finds it, and not the one before.
+  void forget_last_life();
   void revive_later(std::string why);
   void begin_again(claimed_cid vsock);
   void give_up(const std::string& why);
@@ -109,6 +112,8 @@ private:
   void build_failed(caf::error why);
   void launch();
   void note_life();
+  void note_last_life();
+  void keep_note(std::string key, std::string value);
   void announce();
   void ask_guest();
   void press_power_button();
@@ -161,6 +166,8 @@ private:
   io::vm_notes notes_;                     ///< What the VM's keeper has, or will be given.
   std::shared_ptr<io::job_control> build_; ///< Null: nothing is being built.
   std::shared_ptr<io::vmm_process> process_;
+  /// Of the life before, which stands for the VM until this one is up or has ended. Null: none.
+  std::shared_ptr<io::vmm_process> last_;
   std::shared_ptr<io::guest_streams> streams_;               ///< Of this life. Null: no vsock.
   std::shared_ptr<io::guest_stream_factory> stream_factory_; ///< The same.
 
@@ -185,6 +192,7 @@ private:
   bool draining_ = false;
   bool released_ = false;
   bool releasing_ = false;        ///< The process was told to.
+  bool steps_aside_ = false;      ///< The same.
   bool streams_finished_ = false; ///< They were told to.
   bool replaying_ = false;        ///< Adopted, and its keeper has not told all yet.
   std::optional<vm_ending> held_; ///< To be done after that.

@@ -64,9 +64,9 @@ vm_info vm_supervisor_state::shown() const {
 }
 
 void vm_supervisor_state::leave() {
-  // Between two lives a keeper has the one before, until that is released.
   auto kept = phase_ >= vm_phase::launching && phase_ != vm_phase::reviving;
-  if (kept)
+  // Between two lives a keeper has the one before, until the next one has begun.
+  if (kept || process_ || last_)
     return self_->quit();
   draining_ = true;
   end({end_cause::stop, true, {}});

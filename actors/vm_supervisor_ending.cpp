@@ -40,7 +40,7 @@ void vm_supervisor_state::end(vm_ending ending) {
 
 void vm_supervisor_state::begin_end(const vm_ending& ending) {
   // So that there is no next life either when this process ends just now.
-  if (phase_ == vm_phase::waiting)
+  if (phase_ == vm_phase::waiting || phase_ == vm_phase::reviving)
     note(ending_note, encode_ending(ending));
   if (!is_ending_open())
     return;
@@ -107,6 +107,7 @@ void vm_supervisor_state::expired(std::uint64_t step) {
 void vm_supervisor_state::exited(vmm_exit exit) {
   if (!is_ending_open())
     return;
+  forget_last_life();
   info_.exit = std::move(exit);
   info_.vmm_pid = 0;
   info_.suspended = false;
@@ -163,6 +164,9 @@ void vm_supervisor_state::bury() {
   answer_the_waiting();
   self_->delayed_send(self_, timeouts_.forget, expired_atom::value, ++step_);
   if (!process_)
+    process_ = std::exchange(last_, nullptr);
+  forget_last_life();
+  if (!process_)
     return released();
   release_process();
 }
@@ -183,8 +187,12 @@ void vm_supervisor_state::answer_the_waiting() {
 }
 
 void vm_supervisor_state::released() {
-  releasing_ = false;
-  if (phase_ == vm_phase::reviving) {
+  if (std::exchange(steps_aside_, false)) {
+    if (phase_ != vm_phase::reviving)
+      return; // It is being buried.
+    // One that failed before it was up leaves the place to the one before.
+    if (!last_)
+      last_ = std::move(process_);
     process_.reset();
     return go_on_reviving();
   }

@@ -87,8 +87,20 @@ void vm_supervisor_state::restart() {
                            : caf::make_error(vm_errc::start_failed, info_.exit.detail);
   for (auto& promise : std::exchange(starting_, {}))
     promise.deliver(why);
+  note_last_life();
   forget_life();
   arm(restart_in_);
+}
+
+/// Where the life that failed never began, the one before stands for it: to whoever adopts that, it
+/// is the one that ended.
+void vm_supervisor_state::note_last_life() {
+  if (!last_)
+    return;
+  last_->note(ending_note, "");
+  last_->note(restarts_note, std::to_string(info_.restarts - 1));
+  if (auto plan = notes_.find(plan_note); plan != notes_.end())
+    last_->note(plan_note, plan->second);
 }
 
 void vm_supervisor_state::forget_life() {
@@ -123,13 +135,23 @@ void vm_supervisor_state::go_on_reviving() {
   if (!origin_)
     return give_up(revive_problem_);
   if (process_)
-    return release_process();
+    return step_aside();
   if (!claims_cid_)
     return begin_again(nullptr);
   // The kernel binds a claim to the VMM that used it, so the next one needs another.
   self_->request(registry_, timeouts_.revive, claim_atom::value, info_.cid)
     .then([this](const claimed_cid& claim) { begin_again(claim); },
           [this](const caf::error& why) { revive_later(sentence_of(why)); });
+}
+
+void vm_supervisor_state::step_aside() {
+  if (!std::exchange(steps_aside_, true))
+    process_->step_aside(
+      [self = vm_supervisor_actor{self_}] { caf::anon_send(self, caf::delete_atom::value); });
+}
+
+void vm_supervisor_state::forget_last_life() {
+  last_.reset(); // Let go of, it is released.
 }
 
 void vm_supervisor_state::revive_later(std::string why) {

@@ -144,6 +144,12 @@ public:
   /// kept.
   virtual void get_origin(origin_completion done) = 0;
 
+  /// Of a VM that has ended and is to be launched again: releases all of it but what the next life
+  /// is made from, by which another service finds it. It is released when this is let go of, which
+  /// is when the next life is up or has ended. `done` is called once. Without a keeper the same as
+  /// release().
+  virtual void step_aside(std::function<void()> done) = 0;
+
   /// Removes the runtime directory of a process that has ended; `done` is called once, also when
   /// there is none.
   virtual void release(std::function<void()> done) = 0;

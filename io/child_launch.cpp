@@ -24,6 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <new>
 
 namespace crosvisor::io {
@@ -142,6 +144,13 @@ child_plan plan_of(const child_command& command, int report) {
   return plan;
 }
 
+std::string words_of_fork(int code) {
+  std::string words = std::strerror(code);
+  if (code == EAGAIN)
+    words += "; there are as many processes and threads as may be (RLIMIT_NPROC, pids.max)";
+  return words;
+}
+
 } // namespace
 
 void reap(pid_t pid) noexcept {
@@ -166,7 +175,7 @@ result<pid_t> fork_and_exec(const child_command& command) {
   init.environment = environment.data();
   auto pid = command.user ? launch_copy(init) : launch(init);
   if (pid < 0)
-    return failure{init.fork_error, std::string{"fork: "} + std::strerror(init.fork_error)};
+    return failure{init.fork_error, "fork: " + words_of_fork(init.fork_error)};
   report_out.reset();
   if (child_failure why{}; read_failure(report_in.get(), why)) {
     reap(pid);

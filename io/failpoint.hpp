@@ -37,6 +37,7 @@ enum class failpoint : std::uint8_t {
   signal_keeper,
   note_vm,
   release_keeper,
+  life_aside, ///< The last life was put aside, and the next one is not begun.
   // adoption
   find_keepers, ///< It is known whose records there are.
   greet_keeper, ///< One is about to be connected to.
@@ -49,6 +50,7 @@ enum class failpoint : std::uint8_t {
   record_exit,     ///< The VMM has ended, and the record does not say so yet.
   exit_recorded,   ///< It does, and nobody was told.
   release_vm,
+  step_aside, ///< Its VM's next life is about to take its place.
   // start
   make_runtime_dir,
   make_logs,

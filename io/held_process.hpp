@@ -36,6 +36,7 @@ public:
     vmm_->note(std::move(key), std::move(value));
   }
   void get_origin(origin_completion done) override { vmm_->get_origin(std::move(done)); }
+  void step_aside(std::function<void()> done) override { vmm_->step_aside(std::move(done)); }
   void release(std::function<void()> done) override { vmm_->release(std::move(done)); }
 
 private:

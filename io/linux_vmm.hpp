@@ -42,6 +42,7 @@ public:
                      vmm_process::connection done);
   void note(std::string, std::string) {} // It goes with this process.
   void get_origin(vmm_process::origin_completion done);
+  void step_aside(std::function<void()> done) { release(std::move(done)); }
   void release(std::function<void()> done);
 
   /// Sends a signal to the process; before it is there, the signal is sent as soon as it is.

@@ -135,6 +135,13 @@ result<void> unix_listener::dress(const unix_socket_options& options) {
   return {};
 }
 
+result<void> unix_listener::rename(const std::string& name) {
+  if (::renameat(directory_.get(), name_.c_str(), directory_.get(), name.c_str()) != 0)
+    return last_failure(named(name_));
+  name_ = name;
+  return {};
+}
+
 void unix_listener::remove_file() noexcept {
   unique_fd directory = std::move(directory_);
   struct stat is {};

@@ -46,6 +46,9 @@ public:
   /// Gives the socket away; the file stays this one's.
   unique_fd take() noexcept { return std::move(socket_); }
 
+  /// Gives the file another name in its directory, in the place of what is there.
+  result<void> rename(const std::string& name);
+
   /// Removes the file now: nobody finds the way in any more.
   void remove_file() noexcept;
 

@@ -1,57 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/failpoint.hpp"
-#include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/keeper/found_keeper.hpp"
+#include "crosvisor/io/keeper/greeted_keeper.hpp"
 #include "crosvisor/io/keeper/keeper_launch.hpp"
-#include "crosvisor/io/keeper/keeper_protocol.hpp"
 #include "crosvisor/io/keeper/keeper_record.hpp"
-#include "crosvisor/io/keeper/keeper_values.hpp"
-#include "crosvisor/io/keeper/value_arrays.hpp"
 #include "crosvisor/io/keeper/watched_keeper.hpp"
-#include "crosvisor/io/listening_socket.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/private_dir.hpp"
-#include "crosvisor/io/tickets/descriptor_packet.hpp"
 
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <utility>
 
 namespace crosvisor::io {
 
 namespace {
 
-using nlohmann::json;
 using steady = std::chrono::steady_clock;
 
 /// Between two tries to connect to a keeper that has just been started.
 constexpr std::chrono::milliseconds connect_pause{10};
 
-std::vector<vm_cid> recorded_cids(const std::string& state_dir) {
-  std::vector<vm_cid> cids;
+std::vector<kept_name> recorded_lives(const std::string& state_dir) {
+  std::vector<kept_name> lives;
   auto path = keeper_records_path(state_dir);
   auto all = open_private_dir(path);
   auto names = all ? list_dir(all->get()) : result<std::vector<std::string>>{all.why()};
   if (!names)
     log::error("records of keepers can't be listed: {}", names.why().what);
   for (const auto& name : names ? *names : std::vector<std::string>{}) {
-    vm_cid cid = no_cid;
-    auto* end = name.data() + name.size();
-    auto parsed = std::from_chars(name.data(), end, cid);
-    if (parsed.ec == std::errc{} && parsed.ptr == end && cid > 2)
-      cids.push_back(cid);
+    if (auto life = parse_kept_life(name); life.first != no_cid)
+      lives.push_back(life);
     else
       log::warn("records of keepers have {} among them, which is none",
                 in_quotes(path + "/" + name));
   }
-  return cids;
+  return lives;
 }
 
 /// Whether it is this process or the host that can't connect now, and may be able to soon.
@@ -60,152 +47,6 @@ bool passes(int code) {
   return std::find(std::begin(passing), std::end(passing), code) != std::end(passing);
 }
 
-unique_fd open_socket() {
-  return unique_fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-}
-
-/// The contents of the memory file that a keeper sent.
-result<std::string> read_launch_text(int fd) {
-  constexpr off_t most = 16 << 20;
-  auto size = ::lseek(fd, 0, SEEK_END);
-  if (size < 0 || size > most)
-    return failure{EBADMSG, "its launch is no file of at most 16 MiB"};
-  return read_at(fd, 0, static_cast<std::size_t>(size));
-}
-
-/// One that lives, on its way to a hello.
-class greeted_keeper {
-public:
-  greeted_keeper(const keeper_places& places, const std::string& boot_id, vm_cid cid,
-                 keeper_record record)
-      : boot_id_(boot_id),
-        cid_(cid),
-        path_(places.socket_path(cid)),
-        record_(std::move(record)),
-        socket_(open_socket()) {}
-
-  vm_cid cid() const noexcept { return cid_; }
-  int socket() const noexcept { return socket_.get(); }
-  bool is_connected() const noexcept { return connected_; }
-
-  /// Whether it did; ENOENT and ECONNREFUSED: not yet.
-  result<void> connect() {
-    if (auto why = injected(failpoint::greet_keeper))
-      return *why;
-    if (!socket_)
-      socket_ = open_socket();
-    if (!socket_)
-      return last_failure("socket");
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path_.copy(address.sun_path, max_socket_path_bytes);
-    if (::connect(socket(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-      return last_failure("socket " + in_quotes(path_));
-    connected_ = true;
-    return {};
-  }
-
-  /// When there is something to be read.
-  result<found_keeper> read_hello() {
-    auto peer = check_peer();
-    if (!peer)
-      return peer.why();
-    if (auto why = injected(failpoint::hear_hello))
-      return *why;
-    auto packet = receive_packet(socket(), max_keeper_packet_bytes);
-    if (!packet)
-      return packet.why();
-    if (packet->text.empty())
-      return failure{ECONNRESET, "it ended the connection"};
-    auto hello = json::parse(packet->text, nullptr, false);
-    if (packet->text_cut || !hello.is_object())
-      return failure{EBADMSG, "it says " + in_quotes(packet->text) + ", which is no hello"};
-    if (packet->fds_lost)
-      return failure{EMFILE, "no descriptors are left for what it has"};
-    auto known = check_hello(hello, *peer);
-    if (!known)
-      return known.why();
-    auto found = read_vm(hello, packet->fds);
-    if (found) {
-      found->socket = std::move(socket_);
-      found->pidfd = std::move(pidfd_);
-    }
-    return found;
-  }
-
-private:
-  /// Its number; its uid is ours.
-  result<pid_t> check_peer() {
-    ucred peer{};
-    socklen_t length = sizeof peer;
-    if (::getsockopt(socket(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
-      return last_failure("SO_PEERCRED");
-    if (peer.uid != ::geteuid())
-      return failure{EPERM, "it belongs to uid " + std::to_string(peer.uid)};
-    auto pidfd = open_pidfd(peer.pid);
-    if (!pidfd)
-      return pidfd.why();
-    // While the lock is held it lives, and the number was its own.
-    if (!record_.is_held())
-      return failure{ESRCH, "it has just ended"};
-    pidfd_ = std::move(*pidfd);
-    return peer.pid;
-  }
-
-  result<void> check_hello(const json& hello, pid_t pid) const {
-    std::string type, boot_id;
-    std::int64_t version = 0, its_pid = 0;
-    vm_cid cid = no_cid;
-    if (!read_member(hello, "type", type) || type != "hello"
-        || !read_member(hello, "version", version) || !read_member(hello, "boot_id", boot_id)
-        || !read_member(hello, "cid", cid) || !read_member(hello, "pid", its_pid))
-      return failure{EBADMSG, "its first words are no hello"};
-    if (version < oldest_keeper_version || version > keeper_protocol_version)
-      return failure{EPROTO, "it speaks version " + std::to_string(version)
-                               + " of the protocol; known are "
-                               + std::to_string(oldest_keeper_version) + " to "
-                               + std::to_string(keeper_protocol_version)};
-    if (cid != cid_)
-      return failure{EBADMSG, "it says that it keeps vm " + std::to_string(cid)};
-    if (boot_id != boot_id_)
-      return failure{EBADMSG, "it says that it is of boot " + in_quotes(boot_id)};
-    if (its_pid != pid)
-      return failure{EBADMSG, "it says that it is process " + std::to_string(its_pid)
-                                + ", and is process " + std::to_string(pid)};
-    return {};
-  }
-
-  result<found_keeper> read_vm(const json& hello, std::vector<unique_fd>& fds) const {
-    if (fds.empty() || fds.size() > 2)
-      return failure{EBADMSG, "its hello came without its launch"};
-    auto text = read_launch_text(fds[0].get());
-    if (!text)
-      return text.why();
-    auto launch = decode_keeper_launch(*text, false);
-    if (!launch)
-      return launch.why();
-    if (launch->request.cid != cid_)
-      return failure{EBADMSG, "its launch is that of vm " + std::to_string(launch->request.cid)};
-    found_keeper found;
-    found.vm.cid = cid_;
-    found.vm.config = std::move(launch->request.config);
-    found.vm.choice = launch->request.choice;
-    found.origin = std::move(launch->request.origin);
-    found.vm.notes = notes_from_json(hello.value("notes", json::object())).value_or(vm_notes{});
-    if (fds.size() == 2)
-      found.vm.vsock = std::make_shared<const unique_fd>(std::move(fds[1]));
-    return found;
-  }
-
-  const std::string& boot_id_;
-  vm_cid cid_;
-  std::string path_;
-  keeper_record record_; // To look whether it lives; not locked.
-  unique_fd socket_;
-  unique_fd pidfd_;
-  bool connected_ = false;
-};
-
 /// Asks all that live at once.
 class keeper_search {
 public:
@@ -213,41 +54,46 @@ public:
       : places_(places), boot_id_(boot_id), until_(until) {}
 
   found_keepers run() {
-    for (auto cid : recorded_cids(places_.state_dir))
-      look_at(cid);
+    for (auto life : recorded_lives(places_.state_dir))
+      look_at(life);
     reach(failpoint::find_keepers);
     while (!asked_.empty() && steady::now() < until_)
       turn();
     for (auto& late : asked_)
-      give_up(late.cid(), "it does not answer on its socket");
-    std::set<vm_cid> living = found_.unusable;
-    for (const auto& [cid, keeper] : found_.all)
-      if (keeper.socket)
-        living.insert(cid);
-    places_.remove_all_but(living);
-    return std::move(found_);
+      give_up(late.life(), "it does not answer on its socket");
+    return choose();
   }
 
 private:
-  void look_at(vm_cid cid) {
-    auto record = keeper_record::open(places_.state_dir, cid);
+  void look_at(kept_name life) {
+    auto record = keeper_record::open(places_.state_dir, life.first, life.second);
     if (!record)
-      return give_up(cid, record.why().what);
+      return record.why().code == ENOENT ? look_for(life) : give_up(life, record.why().what);
     if (record->is_held())
-      asked_.emplace_back(places_, boot_id_, cid, std::move(*record));
+      asked_.emplace_back(places_, boot_id_, life, std::move(*record));
     else if (auto locked = record->lock(); locked)
-      take_ended(cid, *record);
+      take_ended(life, *record);
     else
-      give_up(cid, locked.why().what);
+      give_up(life, locked.why().what);
+  }
+
+  /// One whose record is gone: it never began, or has just stepped aside.
+  void look_for(kept_name life) {
+    kept_name aside{life.first, kept_life::last};
+    auto is_known = lives_.count(aside) > 0
+                    || std::any_of(asked_.begin(), asked_.end(),
+                                   [&](const auto& other) { return other.life() == aside; });
+    if (life != aside && !is_known)
+      look_at(aside);
   }
 
   /// With its record's lock held.
-  void take_ended(vm_cid cid, keeper_record& record) {
+  void take_ended(kept_name life, keeper_record& record) {
     auto text = record.read_launch();
     auto drop = [&](const std::string& why) {
-      log::warn("record of vm {} is dropped: {}", cid, why);
+      log::warn("record of vm {} is dropped: {}", life.first, why);
       if (auto removed = record.remove(); !removed)
-        log::error("record of vm {} stays: {}", cid, removed.why().what);
+        log::error("record of vm {} stays: {}", life.first, removed.why().what);
     };
     if (!text || !*text)
       return drop(text ? "it was never launched" : text.why().what);
@@ -255,7 +101,8 @@ private:
     if (!launch)
       return drop(launch.why().what);
     found_keeper ended;
-    ended.vm.cid = cid;
+    ended.which = life.second;
+    ended.vm.cid = life.first;
     ended.vm.config = std::move(launch->request.config);
     ended.vm.choice = launch->request.choice;
     ended.vm.notes = std::move(launch->request.notes);
@@ -263,13 +110,13 @@ private:
     if (notes && *notes)
       ended.vm.notes = std::move(**notes);
     else if (!notes)
-      log::warn("vm {} has the notes of its launch: {}", cid, notes.why().what);
-    found_.all.insert_or_assign(cid, std::move(ended));
+      log::warn("vm {} has the notes of its launch: {}", life.first, notes.why().what);
+    lives_.insert_or_assign(life, std::move(ended));
   }
 
-  void give_up(vm_cid cid, const std::string& why) {
-    log::error("keeper of vm {} is left alone, and its CID not used: {}", cid, why);
-    found_.unusable.insert(cid);
+  void give_up(kept_name life, const std::string& why) {
+    log::error("keeper of vm {} is left alone, and its CID not used: {}", life.first, why);
+    found_.unusable.insert(life.first);
   }
 
   std::chrono::milliseconds left() const {
@@ -288,53 +135,101 @@ private:
     auto bound = all_connected ? left() : std::min(left(), connect_pause);
     if (waits.empty() || ::poll(waits.data(), waits.size(), static_cast<int>(bound.count())) <= 0)
       return;
-    std::vector<greeted_keeper> silent;
+    auto all = std::exchange(asked_, {});
     for (std::size_t i = 0; i < waits.size(); ++i) {
       if (waits[i].revents == 0)
-        silent.push_back(std::move(asked_[i]));
+        asked_.push_back(std::move(all[i]));
       else
-        take_hello(asked_[i]);
+        take_hello(all[i]);
     }
-    asked_ = std::move(silent);
   }
 
   void connect_all() {
-    std::vector<greeted_keeper> waiting;
     for (auto& keeper : std::exchange(asked_, {})) {
       auto connected = keeper.is_connected() ? result<void>{} : keeper.connect();
       auto code = connected ? 0 : connected.why().code;
       // One that was just started does not listen yet, or has ended.
       if (connected || passes(code))
-        waiting.push_back(std::move(keeper));
+        asked_.push_back(std::move(keeper));
       else if (code != ENOENT && code != ECONNREFUSED)
-        give_up(keeper.cid(), connected.why().what);
-      else if (!has_ended(keeper.cid()))
-        waiting.push_back(std::move(keeper));
+        give_up(keeper.life(), connected.why().what);
+      else if (!has_ended(keeper.life()))
+        asked_.push_back(std::move(keeper));
     }
-    asked_ = std::move(waiting);
   }
 
   void take_hello(greeted_keeper& keeper) {
     auto found = keeper.read_hello();
     if (found)
-      found_.all.insert_or_assign(keeper.cid(), std::move(*found));
-    else if (!has_ended(keeper.cid()))
-      give_up(keeper.cid(), found.why().what);
+      lives_.insert_or_assign(keeper.life(), std::move(*found));
+    else if (!has_ended(keeper.life()))
+      give_up(keeper.life(), found.why().what);
   }
 
-  /// Then it is one of those that have.
-  bool has_ended(vm_cid cid) {
-    auto record = keeper_record::open(places_.state_dir, cid);
+  /// Then it is one of those that have, or there is none of that name any more.
+  bool has_ended(kept_name life) {
+    auto record = keeper_record::open(places_.state_dir, life.first, life.second);
+    if (!record && record.why().code == ENOENT) {
+      look_for(life);
+      return true;
+    }
     if (!record || record->is_held() || !record->lock())
       return false;
-    take_ended(cid, *record);
+    take_ended(life, *record);
     return true;
+  }
+
+  // -- of two lives, one --------------------------------------------------------------
+
+  found_keepers choose() {
+    auto living = found_.unusable;
+    for (auto& [life, keeper] : lives_) {
+      auto [cid, which] = life;
+      // The present one comes before the last in the map.
+      auto next = found_.all.find(cid);
+      if (found_.unusable.count(cid) > 0)
+        continue;
+      if (next != found_.all.end() && has_begun(next->second))
+        drop(life, keeper);
+      else if (next != found_.all.end())
+        drop({cid, kept_life::present}, std::exchange(next->second, std::move(keeper)));
+      else
+        found_.all.emplace(cid, std::move(keeper));
+    }
+    for (const auto& [cid, keeper] : found_.all)
+      if (keeper.socket)
+        living.insert(cid);
+    places_.remove_all_but(living);
+    return std::move(found_);
+  }
+
+  /// Whether there is something to be told of it; else it is the wait for it that goes on.
+  bool has_begun(const found_keeper& keeper) const {
+    if (keeper.socket)
+      return true;
+    auto record = keeper_record::open(places_.state_dir, keeper.vm.cid, keeper.which);
+    auto exit = record ? record->read_exit() : record.why();
+    return exit && *exit;
+  }
+
+  /// It has nothing that runs.
+  void drop(kept_name life, const found_keeper& keeper) {
+    auto [cid, which] = life;
+    constexpr int end_bound_ms = 5000;
+    if (keeper.pidfd && kill_process(keeper.pidfd.get()))
+      wait_for_end(keeper.pidfd.get(), end_bound_ms);
+    auto record = keeper_record::open(places_.state_dir, cid, which);
+    auto removed = record ? record->remove() : record.why();
+    if (!removed)
+      return log::error("record of vm {} stays: {}", cid, removed.why().what);
+    which == kept_life::last ? places_.remove_last(cid) : places_.remove_files(cid);
   }
 
   const keeper_places& places_;
   const std::string& boot_id_;
   const steady::time_point until_;
   std::vector<greeted_keeper> asked_;
+  std::map<kept_name, found_keeper> lives_;
   found_keepers found_;
 };
 

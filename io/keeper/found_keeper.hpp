@@ -4,6 +4,7 @@
 
 #include "crosvisor/io/backend.hpp"
 #include "crosvisor/io/keeper/keeper_host.hpp"
+#include "crosvisor/io/keeper/keeper_record.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 
 #include <map>
@@ -18,6 +19,7 @@ struct found_keeper {
   std::shared_ptr<const vm_origin> origin;
   unique_fd socket; ///< Its connection, after its hello; none: it has ended.
   unique_fd pidfd;  ///< Its own; none likewise.
+  kept_life which = kept_life::present;
 };
 
 struct found_keepers {
@@ -26,8 +28,9 @@ struct found_keepers {
 };
 
 /// Looks at every record. Those that live have said hello; of the others all but the record is
-/// removed. A record without a launch was never a VM's, and goes too. Blocks for at most `bound`
-/// and as long as removing takes.
+/// removed. A record without a launch was never a VM's, and goes too. Of a VM with two lives one is
+/// found, and the other goes: the last one, when the next one has begun, else the next one. Blocks
+/// for at most `bound` and as long as removing takes.
 found_keepers find_keepers(const keeper_places& places, const std::string& boot_id,
                            std::chrono::milliseconds bound);
 

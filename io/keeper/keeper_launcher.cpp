@@ -136,7 +136,7 @@ bool living_keepers::wait_for_end_of_others(vm_cid cid, const kept_vmm* but,
   std::unique_lock lock{mutex_};
   return changed_.wait_for(lock, bound, [&] {
     for (const auto& [key, weak] : vmms_)
-      if (key != but && key->cid() == cid)
+      if (key != but && key->cid() == cid && !key->is_aside())
         return false;
     return true;
   });

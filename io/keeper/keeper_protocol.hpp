@@ -39,7 +39,12 @@
 //   finish         id                                        answer
 //   release        id: the VM is dead, and known to be; its  answer: its CID is free, also in the
 //                  directory goes                            kernel; then the keeper ends, when its
-//                                                            output was read or nobody reads it
+//                                                            output was read or nobody reads it.
+//                  with aside (true): it has a next life     aside (true): the record and the
+//                                                            socket have the name of the last life
+//                                                            (kept_life), and the keeper stays, to
+//                                                            be released when the next one has
+//                                                            begun
 //
 // From the keeper:
 //   answer         id, code (errno, or 0 where the host isn't at fault), what (empty: done), and

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <utility>
 
@@ -30,8 +31,11 @@ result<unique_fd> open_records(const std::string& state_dir) {
   return open_private_dir(keeper_records_path(state_dir));
 }
 
-std::string path_of(const std::string& state_dir, vm_cid cid) {
-  return keeper_records_path(state_dir) + "/" + std::to_string(cid);
+constexpr std::string_view last_suffix = ".last";
+
+std::string path_of(const std::string& state_dir, vm_cid cid,
+                    kept_life which = kept_life::present) {
+  return keeper_records_path(state_dir) + "/" + kept_life_name(cid, which);
 }
 
 bool is_there(int folder, const std::string& path) {
@@ -45,6 +49,24 @@ bool is_there(int folder, const std::string& path) {
 
 std::string keeper_records_path(const std::string& state_dir) {
   return state_dir + "/keepers";
+}
+
+std::string kept_life_name(vm_cid cid, kept_life which) {
+  auto name = std::to_string(cid);
+  return which == kept_life::last ? name.append(last_suffix) : name;
+}
+
+std::pair<vm_cid, kept_life> parse_kept_life(std::string_view name) noexcept {
+  auto which = kept_life::present;
+  if (name.ends_with(last_suffix)) {
+    which = kept_life::last;
+    name.remove_suffix(last_suffix.size());
+  }
+  vm_cid cid = no_cid;
+  const auto* end = name.data() + name.size();
+  auto parsed = std::from_chars(name.data(), end, cid);
+  auto is_one = parsed.ec == std::errc{} && parsed.ptr == end && cid > 2;
+  return {is_one ? cid : no_cid, which};
 }
 
 result<keeper_record> keeper_record::make(const std::string& state_dir, vm_cid cid) {
@@ -69,8 +91,9 @@ result<keeper_record> keeper_record::make(const std::string& state_dir, vm_cid c
   return failure{EBUSY, "record " + in_quotes(path) + " is removed again and again"};
 }
 
-result<keeper_record> keeper_record::open(const std::string& state_dir, vm_cid cid) {
-  auto path = path_of(state_dir, cid);
+result<keeper_record> keeper_record::open(const std::string& state_dir, vm_cid cid,
+                                          kept_life which) {
+  auto path = path_of(state_dir, cid, which);
   unique_fd folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   if (!folder)
     return last_failure("record " + in_quotes(path));
@@ -78,7 +101,10 @@ result<keeper_record> keeper_record::open(const std::string& state_dir, vm_cid c
 }
 
 bool keeper_record::exists(const std::string& state_dir, vm_cid cid) noexcept {
-  return ::access(path_of(state_dir, cid).c_str(), F_OK) == 0;
+  auto has = [&](kept_life which) {
+    return ::access(path_of(state_dir, cid, which).c_str(), F_OK) == 0;
+  };
+  return has(kept_life::present) || has(kept_life::last);
 }
 
 keeper_record keeper_record::inherit(unique_fd folder, std::string path) {
@@ -179,6 +205,18 @@ result<std::optional<vmm_exit>> keeper_record::read_exit() const {
   if (!exit)
     return failure{EBADMSG, named("exit") + " doesn't say how a VMM ended"};
   return exit;
+}
+
+result<void> keeper_record::step_aside() {
+  if (path_.ends_with(last_suffix))
+    return {};
+  auto aside = path_ + std::string{last_suffix};
+  if (auto why = injected(failpoint::step_aside))
+    return *why;
+  if (::rename(path_.c_str(), aside.c_str()) != 0)
+    return last_failure("record " + in_quotes(aside));
+  path_ = std::move(aside);
+  return {};
 }
 
 result<void> keeper_record::remove() {

@@ -6,13 +6,28 @@
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace crosvisor::io {
 
 /// Where the folders of all records are: `keepers` in the state directory, mode 0700.
 std::string keeper_records_path(const std::string& state_dir);
+
+/// Whose something of a keeper's is.
+enum class kept_life : std::uint8_t {
+  present, ///< The life that runs, or ran last.
+  last,    ///< The one before, which is kept until the next one has begun.
+};
+
+/// What both call it: `<cid>`, `<cid>.last`.
+std::string kept_life_name(vm_cid cid, kept_life which);
+
+/// The life of a name; its CID is no_cid where it is none.
+std::pair<vm_cid, kept_life> parse_kept_life(std::string_view name) noexcept;
 
 /// The folder of one VM's record, `<state>/keepers/<cid>`, in which are
 /// - `launch`, the launch's text, which the service writes before it starts the keeper,
@@ -30,9 +45,10 @@ public:
   static result<keeper_record> make(const std::string& state_dir, vm_cid cid);
 
   /// The folder that is there, not locked by this.
-  static result<keeper_record> open(const std::string& state_dir, vm_cid cid);
+  static result<keeper_record> open(const std::string& state_dir, vm_cid cid,
+                                    kept_life which = kept_life::present);
 
-  /// Whether there is one, of a keeper that lives or has ended.
+  /// Whether there is one of either life, of a keeper that lives or has ended.
   static bool exists(const std::string& state_dir, vm_cid cid) noexcept;
 
   /// The one that a keeper inherited, with its lock.
@@ -59,6 +75,9 @@ public:
   result<std::optional<std::string>> read_launch() const;
   result<std::optional<vm_notes>> read_notes() const;
   result<std::optional<vmm_exit>> read_exit() const;
+
+  /// From now on it is that of kept_life::last; any number of times. ENOTEMPTY: there is one.
+  result<void> step_aside();
 
   /// Removes the folder and all in it, with the lock held. EBUSY: its keeper lives.
   result<void> remove();

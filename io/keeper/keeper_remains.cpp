@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -20,15 +19,12 @@ namespace crosvisor::io {
 namespace {
 
 constexpr char lock_name[] = ".lock";
-constexpr std::string_view socket_suffix = ".socket";
 
 /// Of what is a keeper's in the folder: its CID, else no_cid.
 vm_cid owner_of(std::string_view name) {
-  if (name.ends_with(socket_suffix))
-    name.remove_suffix(socket_suffix.size());
-  vm_cid cid = no_cid;
-  auto parsed = std::from_chars(name.data(), name.data() + name.size(), cid);
-  return parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size() ? cid : no_cid;
+  if (name.ends_with(keeper_socket_suffix))
+    name.remove_suffix(keeper_socket_suffix.size());
+  return parse_kept_life(name).first;
 }
 
 } // namespace
@@ -59,8 +55,8 @@ result<unique_fd> keeper_places::lock() const {
   return file;
 }
 
-std::string keeper_places::socket_path(vm_cid cid) const {
-  return runtime_root(cid).append(socket_suffix);
+std::string keeper_places::socket_path(vm_cid cid, kept_life which) const {
+  return (folder + "/" + kept_life_name(cid, which)).append(keeper_socket_suffix);
 }
 
 std::string keeper_places::runtime_root(vm_cid cid) const {
@@ -72,12 +68,25 @@ void keeper_places::remove(vm_cid cid) const {
   if (cgroups)
     if (auto removed = cgroups->remove_keeper(cid); !removed)
       log::warn("keeper of vm {} leaves its cgroup: {}", cid, removed.why().what);
+  remove_files(cid);
+}
+
+void keeper_places::remove_files(vm_cid cid) const {
   auto name = std::to_string(cid);
   if (auto removed = remove_tree(folder_fd.get(), name); !removed)
     log::warn("keeper of vm {} leaves \"{}\": {}", cid, runtime_root(cid), removed.why().what);
-  name.append(socket_suffix);
+  remove_socket(cid, kept_life::present);
+}
+
+void keeper_places::remove_last(vm_cid cid) const {
+  remove_socket(cid, kept_life::last);
+}
+
+void keeper_places::remove_socket(vm_cid cid, kept_life which) const {
+  auto name = kept_life_name(cid, which).append(keeper_socket_suffix);
   if (::unlinkat(folder_fd.get(), name.c_str(), 0) != 0 && errno != ENOENT)
-    log::warn("keeper of vm {} leaves \"{}\": {}", cid, socket_path(cid), std::strerror(errno));
+    log::warn("keeper of vm {} leaves \"{}\": {}", cid, socket_path(cid, which),
+              std::strerror(errno));
 }
 
 void keeper_places::remove_all_but(const std::set<vm_cid>& living) const {
@@ -90,17 +99,19 @@ void keeper_places::remove_all_but(const std::set<vm_cid>& living) const {
       there.insert(cid);
   there.erase(no_cid);
   for (auto cid : there)
-    if (living.count(cid) == 0)
+    if (living.count(cid) == 0) {
       remove(cid);
+      remove_last(cid);
+    }
 }
 
 void keeper_remains::clear() {
-  if (auto record = keeper_record::open(places_->state_dir, cid_)) {
+  if (auto record = keeper_record::open(places_->state_dir, cid_, which_)) {
     if (auto locked = record->lock(); !locked)
       return log::error("keeper of vm {} leaves all that it had: {}", cid_, locked.why().what);
     record_ = std::move(*record);
   }
-  places_->remove(cid_);
+  which_ == kept_life::last ? places_->remove_last(cid_) : places_->remove(cid_);
 }
 
 vmm_exit keeper_remains::exit_or(vmm_exit otherwise) {

@@ -11,8 +11,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace crosvisor::io {
+
+/// What follows the name of a life in that of its keeper's socket.
+inline constexpr std::string_view keeper_socket_suffix = ".socket";
 
 /// Where keepers have what they have. Any thread.
 struct keeper_places {
@@ -29,15 +33,24 @@ struct keeper_places {
   /// The folder's lock, for as long as the result is held. EBUSY: another process has it.
   result<unique_fd> lock() const;
 
-  std::string socket_path(vm_cid cid) const;
+  std::string socket_path(vm_cid cid, kept_life which = kept_life::present) const;
   std::string runtime_root(vm_cid cid) const;
 
   /// Removes a keeper's socket, runtime directories and cgroup, and kills what is in the last.
   /// Blocks as long as that takes. With the record's lock held, so that none is a new keeper's.
   void remove(vm_cid cid) const;
 
-  /// The same for all but those that live.
+  /// The same without the cgroup, where the keeper of the last life is.
+  void remove_files(vm_cid cid) const;
+
+  /// Removes all that a last life has beside its record.
+  void remove_last(vm_cid cid) const;
+
+  /// Removes what both lives have, for all but those that live.
   void remove_all_but(const std::set<vm_cid>& living) const;
+
+private:
+  void remove_socket(vm_cid cid, kept_life which) const;
 };
 
 /// After the keeper of a VM has ended.
@@ -45,6 +58,9 @@ class keeper_remains {
 public:
   keeper_remains(std::shared_ptr<const keeper_places> places, vm_cid cid)
       : places_(std::move(places)), cid_(cid) {}
+
+  /// The keeper's life is the last one now. Not beside what follows.
+  void step_aside() noexcept { which_ = kept_life::last; }
 
   /// Takes the record's lock and removes all but the record.
   void clear();
@@ -58,6 +74,7 @@ public:
 private:
   std::shared_ptr<const keeper_places> places_;
   vm_cid cid_;
+  kept_life which_ = kept_life::present;
   std::optional<keeper_record> record_; // None: there is none, or it is not ours.
 };
 

@@ -343,11 +343,23 @@ private:
   }
 
   bool release(request& of) {
+    auto aside = false;
+    if (of.asked.contains("aside") && !of.read("aside", aside))
+      return false;
     if (!vm_->is_dead())
       refuse(of.id, {EBUSY, "the VMM runs"});
     else
-      told_.on_release([answer = answering(of.id)] { answer({}); });
+      told_.on_release(aside, [weak = weak_from_this(), id = of.id, aside](const result<void>& is) {
+        if (auto self = weak.lock())
+          is ? self->answer_released(id, aside) : self->refuse(id, is.why());
+      });
     return true;
+  }
+
+  void answer_released(std::uint64_t id, bool aside) {
+    auto answer = answer_of(id, 0, {});
+    answer["aside"] = aside;
+    send(answer);
   }
 
   const std::shared_ptr<keeper_vm> vm_;

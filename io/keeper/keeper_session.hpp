@@ -21,8 +21,9 @@ class keeper_session {
 public:
   struct handlers {
     std::function<void(std::string key, std::string value)> on_note;
-    /// To be answered with `done`, when nothing of the VM is left.
-    std::function<void(std::function<void()> done)> on_release;
+    /// To be answered with `done`, when nothing of the VM is left; with `aside`, nothing but what
+    /// its next life is made from.
+    std::function<void(bool aside, std::function<void(result<void>)> done)> on_release;
     /// It is over, and has these readers: as long as they are held, the guest's output waits for
     /// those that take their place, up to the bound of what is kept. Once.
     std::function<void(std::unique_ptr<keeper_readers> left)> on_end;

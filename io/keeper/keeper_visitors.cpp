@@ -59,6 +59,8 @@ public:
                        });
   }
 
+  result<void> rename(const std::string& name) override { return file_.rename(name); }
+
 private:
   void take() {
     waiting_ = false;

@@ -24,6 +24,9 @@ public:
 
   /// Takes the next one, that is there or comes.
   virtual void wait() = 0;
+
+  /// See unix_listener::rename().
+  virtual result<void> rename(const std::string& name) = 0;
 };
 
 } // namespace crosvisor::io

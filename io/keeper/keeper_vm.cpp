@@ -191,7 +191,6 @@ void keeper_vm::release(std::function<void()> done) {
   auto last = [self = shared_from_this()] {
     self->loop_->post([self] {
       self->process_ = nullptr;
-      self->origin_ = nullptr;
       self->launcher_ = nullptr;
       self->remove_runtime_root();
       self->released_.finish();

@@ -41,8 +41,11 @@ public:
   served_guest_streams& streams() { return *streams_; }
   keeper_facts& facts() noexcept { return facts_; }
 
-  /// See launch_request::origin; also null from the end of release() on.
+  /// See launch_request::origin.
   std::shared_ptr<const vm_origin> origin() const noexcept { return origin_; }
+
+  /// There is no next life that needs it.
+  void forget_origin() noexcept { origin_ = nullptr; }
 
   /// Whether no service is there: then what the guest sends is read here, as each service would
   /// have it, so that a guest waits for nobody.

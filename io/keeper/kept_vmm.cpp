@@ -151,7 +151,23 @@ void kept_vmm::fetch_files(std::shared_ptr<descriptor_set> files,
                  std::move(take));
 }
 
+void kept_vmm::step_aside(std::function<void()> done) {
+  post([done = std::move(done)](kept_vmm& self) {
+    // Without a keeper there is nothing that a life could be made from.
+    if (self.ended_ || !self.exit_told_ || self.releasing_)
+      return self.release(done);
+    self.link_->request({{"type", "release"}, {"aside", true}}, keeper_answer_bound,
+                        [self = self.shared_from_this(), done](result<keeper_message> answer) {
+                          if (self->take_aside(answer))
+                            done();
+                          else
+                            self->release(done);
+                        });
+  });
+}
+
 void kept_vmm::release(std::function<void()> done) {
+  aside_ = false;
   post([done = std::move(done)](kept_vmm& self) {
     self.releasing_ = true;
     self.released_.push_back(done);
@@ -201,7 +217,7 @@ void kept_vmm::launch(launch_request request) {
       return failure{ECANCELED, "the VM was stopped before its VMM was started"};
     // One whose output is still being read has been released; its CID is another's now.
     for (const auto& other : living_->all())
-      if (other.get() != this && other->cid() == cid_)
+      if (other.get() != this && other->cid() == cid_ && !other->is_aside())
         other->expel();
     living_->wait_for_end_of_others(cid_, this, keeper_end_bound);
     return start_keeper(host_, request, [weak = weak_from_this()](exit_status s) {
@@ -240,6 +256,10 @@ void kept_vmm::attach_found(found_keeper found) {
   if (left_)
     return;
   origin_ = std::move(found.origin);
+  if (found.which == kept_life::last) {
+    aside_ = true;
+    remains_->step_aside();
+  }
   if (!found.socket) {
     keeper_words_ = "its keeper ended while no service ran";
     link_ended_ = process_ended_ = true;

@@ -37,6 +37,9 @@ public:
 
   vm_cid cid() const noexcept { return cid_; }
 
+  /// Whether it is the last life of a VM, and kept.
+  bool is_aside() const noexcept { return aside_; }
+
   /// Starts its keeper and reports its failure, on a worker's thread.
   void launch(launch_request request);
 
@@ -52,6 +55,7 @@ public:
   void signal(int number);
   void note(std::string key, std::string value);
   void get_origin(vmm_process::origin_completion done);
+  void step_aside(std::function<void()> done);
   void release(std::function<void()> done);
 
   /// Nobody holds it any more: kills and releases it, unless its keeper is to have it.
@@ -84,6 +88,7 @@ private:
   bool take_launch_failure(const keeper_message& message);
   void refuse(const std::string& type);
   void send_release();
+  bool take_aside(const result<keeper_message>& answer);
   void arm(std::chrono::milliseconds bound, std::function<void(kept_vmm&)> task);
   void link_ended(std::string why);
   void process_ended(exit_status status);
@@ -103,6 +108,7 @@ private:
   const vm_cid cid_;
   const vm_name name_;
   std::atomic<int> wanted_signal_{0}; // Before its keeper is started.
+  std::atomic<bool> aside_{false};
 
   // The loop's, once it is launched or adopted.
   std::shared_ptr<kept_vmm> self_; // Until it has ended or was left.

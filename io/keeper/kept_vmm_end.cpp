@@ -130,6 +130,17 @@ bool kept_vmm::take_launch_failure(const keeper_message& message) {
   return true;
 }
 
+/// False: its keeper is of a version before, or can't.
+bool kept_vmm::take_aside(const result<keeper_message>& answer) {
+  auto aside = false;
+  if (!answer || !read_member(answer->body, "aside", aside) || !aside)
+    return false;
+  aside_ = true;
+  remains_->step_aside();
+  reach(failpoint::life_aside);
+  return true;
+}
+
 void kept_vmm::send_release() {
   if (std::exchange(release_sent_, true))
     return;

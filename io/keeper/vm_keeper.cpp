@@ -4,6 +4,7 @@
 #include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/keeper/keeper_process.hpp"
 #include "crosvisor/io/keeper/keeper_protocol.hpp"
+#include "crosvisor/io/keeper/keeper_remains.hpp"
 #include "crosvisor/io/keeper/keeper_values.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/service_signals.hpp"
@@ -105,7 +106,9 @@ result<void> vm_keeper::talk(unique_fd socket) {
   told.on_note = [this](std::string key, std::string value) {
     note(std::move(key), std::move(value));
   };
-  told.on_release = [this](std::function<void()> done) { release(std::move(done)); };
+  told.on_release = [this](bool aside, std::function<void(result<void>)> done) {
+    release(aside, std::move(done));
+  };
   told.on_end = [this](std::unique_ptr<keeper_readers> left) { alone(std::move(left)); };
   auto made = keeper_session::make(*loop_, std::move(socket), vm_, hello(), std::move(left_),
                                    std::move(told));
@@ -237,10 +240,12 @@ void vm_keeper::terminate() {
 
 // -- the end -------------------------------------------------------------------------
 
-void vm_keeper::release(std::function<void()> done) {
+void vm_keeper::release(bool aside, std::function<void(result<void>)> done) {
   reach(failpoint::release_vm);
+  if (aside && !released_)
+    return step_aside(done);
   if (std::exchange(released_, true))
-    return vm_->release(std::move(done));
+    return vm_->release([done = std::move(done)] { done({}); });
   left_ = nullptr;
   if (session_)
     session_->forget_left();
@@ -248,10 +253,27 @@ void vm_keeper::release(std::function<void()> done) {
   vm_->release([this, done = std::move(done)] {
     visitors_ = nullptr;
     vsock_ = nullptr; // Whoever reads on must not keep the kernel from giving the CID away again.
+    vm_->forget_origin();
     forget_record();
-    done();
+    done({});
     vm_->streams().when_unread([this] { loop_->stop(); });
   });
+}
+
+/// What a next life is made from stays, with a record and a socket by which whoever comes finds it.
+void vm_keeper::step_aside(const std::function<void(result<void>)>& done) {
+  vm_->finish([] {});
+  vm_->release([this, done] {
+    vsock_ = nullptr; // The next life needs a claim of its own.
+    done(put_aside());
+  });
+}
+
+result<void> vm_keeper::put_aside() {
+  if (auto moved = record_.step_aside(); !moved)
+    return moved;
+  auto name = kept_life_name(launch_.request.cid, kept_life::last).append(keeper_socket_suffix);
+  return visitors_ ? visitors_->rename(name) : result<void>{};
 }
 
 /// @param wholly as if it had never been there.

@@ -54,7 +54,9 @@ private:
   void wait_for_signals();
   void terminate();
 
-  void release(std::function<void()> done);
+  void release(bool aside, std::function<void(result<void>)> done);
+  void step_aside(const std::function<void(result<void>)>& done);
+  result<void> put_aside();
   void leave(bool wholly);
   void forget_record();
 

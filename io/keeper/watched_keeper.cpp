@@ -55,7 +55,7 @@ public:
     return {};
   }
 
-  void kill() override { ::syscall(SYS_pidfd_send_signal, pidfd_->get(), SIGKILL, nullptr, 0); }
+  void kill() override { kill_process(pidfd_->get()); }
 
 private:
   std::shared_ptr<unique_fd> pidfd_;
@@ -86,6 +86,10 @@ result<unique_fd> open_pidfd(pid_t pid) {
   if (!pidfd)
     return last_failure("process " + std::to_string(pid));
   return pidfd;
+}
+
+bool kill_process(int pidfd) noexcept {
+  return ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0) == 0;
 }
 
 bool wait_for_end(int pidfd, int bound_ms) noexcept {

@@ -38,6 +38,9 @@ public:
 /// A pidfd of the process that has this number now.
 result<unique_fd> open_pidfd(pid_t pid);
 
+/// SIGKILL; false when it has ended.
+bool kill_process(int pidfd) noexcept;
+
 /// Waits until a process has ended; false when `bound_ms` is over before.
 bool wait_for_end(int pidfd, int bound_ms) noexcept;
 

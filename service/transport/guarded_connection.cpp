@@ -100,7 +100,7 @@ void guarded_connection::flush() {
   if (waiting.empty() || (terms_.waits_for_greeting && !terms_.guard->greeted()))
     return;
   if (!account())
-    return end("it does not read its answers");
+    return end("it does not read its answers (limits.unread_kib)");
   sent_ = clock::now();
   if (waiting.size() > kept_buffer_bytes && !std::exchange(bloated_, true))
     look_after();
@@ -157,7 +157,7 @@ bool guarded_connection::judge(caf::execution_unit* context, std::string_view by
 bool guarded_connection::await_payload() {
   in_payload_ = true;
   if (!account()) {
-    end("its principal's connections hold too much");
+    end("its principal's connections hold too much (limits.unread_kib)");
     return false;
   }
   stream().configure_read(receive_policy::exactly(terms_.guard->awaited()));

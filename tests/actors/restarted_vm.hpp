@@ -59,9 +59,9 @@ struct restarted_vm : actor_fixture {
     settle();
   }
 
-  /// What is left of the last life goes.
+  /// The last life steps aside for the next one.
   void go() {
-    if (auto done = std::exchange(vmm().release_done, nullptr))
+    if (auto done = std::exchange(vmm().aside_done, nullptr))
       done();
     settle();
   }

@@ -28,7 +28,7 @@ CAF_TEST(an adopted vm that crashes is started again from what its keeper kept) 
   CAF_CHECK_EQUAL(to_string(told->back().kind), "restarting");
   CAF_CHECK_EQUAL(info().restarts, 4u);
   pass(1s);
-  vmm().release_done();
+  vmm().aside_done();
   settle();
   CAF_REQUIRE_EQUAL(launcher->launched.size(), 1u);
   auto& next = *launcher->launched[0];
@@ -48,9 +48,9 @@ CAF_TEST(files that the keeper has not given yet are waited for) {
   sync();
   exit_with(death_reason::crash);
   pass(1s);
-  CAF_CHECK(vmm().release_done == nullptr);
+  CAF_CHECK(vmm().aside_done == nullptr);
   give_origin();
-  vmm().release_done();
+  vmm().aside_done();
   settle();
   CAF_CHECK_EQUAL(launcher->launched.size(), 1u);
 }
@@ -81,11 +81,29 @@ CAF_TEST(a restart that was told is not told again and goes on) {
   CAF_CHECK_EQUAL(to_string(info().state), "not_started");
   CAF_CHECK_EQUAL(info().restarts, 1u);
   pass(1s);
-  vmm().release_done();
+  vmm().aside_done();
   settle();
   launcher->launched.at(0)->callbacks.on_up(1);
   settle();
   CAF_CHECK_EQUAL(story(), "6:restarting 7:starting 8:started");
+}
+
+CAF_TEST(a next life whose start was told is not told to start again) {
+  kept.config.restart = restart_policy::on_failure;
+  tell_until_ready();
+  tell_before({{vm_event_kind::restarting, vm_state::not_started},
+               {vm_event_kind::starting, vm_state::starting}});
+  adopt();
+  give_origin();
+  replay_ready();
+  exit_with(death_reason::crash);
+  sync();
+  pass(1s);
+  vmm().aside_done();
+  settle();
+  launcher->launched.at(0)->callbacks.on_up(1);
+  settle();
+  CAF_CHECK_EQUAL(story(), "7:starting 8:started");
 }
 
 CAF_TEST(a later life is told from where it was told) {

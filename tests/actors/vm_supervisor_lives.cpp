@@ -156,13 +156,92 @@ CAF_TEST(a cid that another program has taken is a vm that is given up) {
   CAF_CHECK_EQUAL(told->back().detail, "CID 2048 is another program's now");
 }
 
+// -- what stands for the vm between two lives --------------------------------------
+
+CAF_TEST(the last life is held until the next one is up) {
+  run();
+  die();
+  pass(1s);
+  std::weak_ptr<fake_vmm> last = launcher->launched[0];
+  go();
+  CAF_REQUIRE_EQUAL(launcher->launched.size(), 2u);
+  launcher->launched[0] = nullptr;
+  CAF_CHECK(!last.expired());
+  up();
+  CAF_CHECK(last.expired());
+}
+
+CAF_TEST(or until the next one has ended) {
+  run();
+  std::weak_ptr<fake_vmm> last = launcher->launched[0];
+  die_and_revive(1s);
+  launcher->launched[0] = nullptr;
+  die();
+  CAF_CHECK(last.expired());
+}
+
+CAF_TEST(of a life that never began the one before takes the place) {
+  run();
+  auto first = launcher->launched[0];
+  die_and_revive(1s);
+  vmm().callbacks.on_launch_failed(io::launch_failure::host, "no processes");
+  settle();
+  CAF_CHECK_EQUAL(first->notes.at(restarts_note), "1");
+  CAF_CHECK_EQUAL(first->notes.at(plan_note), vmm().request.notes.at(plan_note));
+  launcher->launched[0] = nullptr;
+  pass(2s);
+  go();
+  CAF_REQUIRE_EQUAL(launcher->launched.size(), 3u);
+  CAF_CHECK_EQUAL(first.use_count(), 2);
+  up();
+  CAF_CHECK_EQUAL(first.use_count(), 1);
+}
+
+CAF_TEST(what is noted between two lives is noted with the last one) {
+  run();
+  die_and_revive(1s);
+  auto& last = *launcher->launched[0];
+  CAF_CHECK(!last.notes.contains(restarts_note));
+  caf::anon_send(vm, note_atom::value, std::string{"door.users"}, std::string{"alice"});
+  settle();
+  CAF_CHECK_EQUAL(last.notes.at("door.users"), "alice");
+  stop();
+  CAF_CHECK_EQUAL(last.notes.at(ending_note), "stop 10000");
+}
+
+CAF_TEST(a vm that is stopped between two lives is released once) {
+  claimer->with_descriptors = true;
+  run();
+  die();
+  claimer->taken = {2048};
+  pass(1s);
+  go();
+  auto stopped = stop();
+  CAF_CHECK_EQUAL(to_string(stopped->get().state), "dead");
+  CAF_CHECK(vmm().release_done != nullptr);
+}
+
+CAF_TEST(a vm that is left between two lives is left whole) {
+  claimer->with_descriptors = true;
+  run();
+  die();
+  claimer->taken = {2048};
+  pass(1s);
+  go();
+  CAF_CHECK(ask<caf::ok_atom>(registry, leave_atom::value)->value);
+  CAF_CHECK(vmm().release_done == nullptr);
+  CAF_CHECK(!vmm().notes.contains(ending_note));
+  CAF_CHECK_EQUAL(to_string(told->back().kind), "restarting");
+}
+
 // -- ends of the service ---------------------------------------------------------
 
 CAF_TEST(a drain ends a waiting vm) {
   run();
   die();
   auto drained = ask<caf::ok_atom>(registry, drain_atom::value, caf::timespan{10s});
-  go();
+  vmm().release_done();
+  settle();
   CAF_CHECK(drained->value);
   CAF_CHECK_EQUAL(to_string(told->back().kind), "dead");
 }

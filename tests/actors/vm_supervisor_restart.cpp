@@ -24,7 +24,7 @@ CAF_TEST(a vm that crashed is started again after a while) {
   CAF_CHECK_EQUAL(told->back().detail, "starts again in 1 s");
   CAF_CHECK_EQUAL(to_string(info().state), "not_started");
   CAF_CHECK_EQUAL(info().restarts, 1u);
-  CAF_CHECK(vmm().release_done == nullptr);
+  CAF_CHECK(vmm().aside_done == nullptr);
   pass(1s);
   CAF_CHECK_EQUAL(launcher->launched.size(), 1u);
   go();

@@ -39,6 +39,7 @@ public:
   int terminated = 0;
   int killed = 0;
   std::function<void()> release_done;
+  std::function<void()> aside_done;
   std::vector<origin_completion> origins;
   io::vm_notes notes;
 
@@ -59,6 +60,7 @@ public:
     notes[std::move(key)] = std::move(value);
   }
   void get_origin(origin_completion done) override { origins.push_back(std::move(done)); }
+  void step_aside(std::function<void()> done) override { aside_done = std::move(done); }
   void release(std::function<void()> done) override { release_done = std::move(done); }
 };
 

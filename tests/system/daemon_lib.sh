@@ -9,6 +9,8 @@ export CROSVISOR_CONNECT=unix:$socket
 daemon_pid=
 # What the daemon is run by, where it is not run by itself.
 daemon_runner=()
+# Beside its configuration.
+daemon_options=()
 
 # Whoever is not root: users that no system has VMs of.
 readonly alice=60101 bob=60102
@@ -32,23 +34,26 @@ END
 start_daemon() {
   rm -f notify.pipe
   mkfifo ready.pipe 2>/dev/null
-  "${daemon_runner[@]}" env --default-signal=INT,HUP,TERM "$daemon" --config daemon.json >daemon.out 2>daemon.err </dev/null &
+  "${daemon_runner[@]}" env --default-signal=INT,HUP,TERM "$daemon" --config daemon.json "${daemon_options[@]}" >daemon.out 2>daemon.err </dev/null &
   daemon_pid=$!
   await "the daemon's socket" answers
 }
 
 answers() { "$crosvisor" info -o json >/dev/null 2>&1; }
 
+# How often await tries, ten times a second.
+await_tries=200
+
 # Tries until COMMAND succeeds, for 20 seconds at most.
 await() { # WHAT COMMAND...
   local tries
   checks=$((checks + 1))
-  for ((tries = 0; tries < 200; tries++)); do
+  for ((tries = 0; tries < await_tries; tries++)); do
     "${@:2}" && return
     # What is waited for is another process's, and can't wake us.
     read -r -t 0.1 <>ready.pipe
   done
-  failed "no $1 in 20 s; the daemon said
+  failed "no $1 in $((await_tries / 10)) s; the daemon said
 $(cat daemon.err)"
   return 1
 }
@@ -76,6 +81,12 @@ end_daemon() {
   rm -rf "$work"
 }
 trap end_daemon EXIT
+
+# What the daemon has open, but for CIDs: a dead VM has its own until it is forgotten, after a minute.
+descriptors() { find "/proc/$daemon_pid/fd" -mindepth 1 ! -lname '*/cids' 2>/dev/null | wc -l; }
+claimed_cids() { find "/proc/$daemon_pid/fd" -mindepth 1 -lname '*/cids' 2>/dev/null | wc -l; }
+listed_vms() { "$crosvisor" list | tail -n +2 | wc -l; }
+rss_kib() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$daemon_pid/status"; }
 
 # Runs the program as another user. Sets status, out and err.
 as() { # UID ARGUMENT...

@@ -1,8 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The daemon, and the keepers that it starts, fail at every step there is, with a program that plays
-# QEMU and another that plays the guest's vsock: a VM that runs meanwhile notices nothing, the one in
-# work is whole afterwards or never was, and nothing is left of it.
+# QEMU and another that plays the guest's vsock: a real guest that runs meanwhile notices nothing, the
+# VM in work is whole afterwards or never was, and nothing is left of it.
+#
+# With CROSVISOR_FAILPOINT_GUESTS=1 the VM in work is a real guest too, the daemon alone is killed, and
+# that takes its time: `./dev soak guests`.
 #
 # First everything that this test does to a VM is done once, with every failpoint logged. That says
 # which process passes which of them, in which deed, and how often at the daemon's start. One that
@@ -14,16 +17,51 @@
 . "$(dirname "$0")/daemon_lib.sh"
 
 readonly names=${CROSVISOR_FAILPOINT_NAMES:?names the program that prints them}
-# Of one command, of a deed, and of a process that is to end.
-readonly command_bound=20 deed_bound=60
+readonly vsock=${CROSVISOR_VSOCK_PROGRAM:?names the program} guests=${CROSVISOR_FAILPOINT_GUESTS:-}
+# Of one command, and of a deed.
+command_bound=20 deed_bound=60
+[ -z "$guests" ] || command_bound=60 deed_bound=240
 
 configure '' '"stop": {"grace_s": 1}'
 sed -i "s|\"programs\": {|&\"vsock_device\": \"$work/bin/vsock\", |" daemon.json
-ln -s "$stand_ins/stand_in_talking_vsock" bin/vsock
-play "play=up"
+
+# Real programs for real guests, whose words are in the command line; the first VM is one.
+need qemu-system-x86_64 nbdkit
+real_qemu=$(command -v qemu-system-x86_64)
+readonly first_cid=2048
+put_program() { # NAME PATTERN REAL STAND_IN
+  rm -f "bin/$1"
+  cat >"bin/$1" <<END
+#!/bin/bash
+case "\$*" in $2) exec -a "\$0" "$3" "\$@" ;; esac
+exec -a "\$0" "$4" "\$@"
+END
+  chmod 755 "bin/$1"
+}
+put_program qemu '*crosvisor.demo=*' "$real_qemu" "$stand_ins/qemu-system-x86_64"
+put_program vsock "${guests:+*|}*--cid\ $first_cid\ *" "$vsock" "$stand_ins/stand_in_talking_vsock"
+
+write_guest() { # NAME MORE
+  cat >"$1.json" <<END
+{
+  "name": "${1/lasting/other}", "kernel": "$guest/vmlinux", "initrd": "$guest/initramfs.cpio",
+  "params": "quiet crosvisor.demo=serve", "memory_mib": 128, "vmm": "qemu", "accel": "tcg",
+  "guest_protocol": true${2:+, $2}
+}
+END
+}
+echo kernel >vmlinux
+write_played() { # NAME MORE
+  echo "{\"name\": \"other\", \"kernel\": \"vmlinux\", \"params\": \"play=up\", $2}" >"$1.json"
+}
 truncate -s 8192 part.img
-echo '{"name": "other", "kernel": "vmlinux", "params": "play=up", "disks": [
-  {"writable": true, "partitions": [{"label": "a", "path": "part.img", "writable": true}]}]}' >other.json
+write_guest bystander
+for write in write_played ${guests:+write_guest}; do
+  "$write" other '"disks": [
+    {"writable": true, "partitions": [{"label": "a", "path": "part.img", "writable": true}]}]'
+  "$write" lasting '"restart": "always"'
+done
+[ -z "$guests" ] || await_tries=1200
 
 # As what interrupts a step of await does, too.
 trap 'exit 1' TERM INT
@@ -32,14 +70,45 @@ trap 'exit 1' TERM INT
 
 cli() { timeout -k 1 "$command_bound" "$crosvisor" "$@"; }
 
+# How often it was started again, its state and its VMM.
+life_of() { # NAME
+  cli info "$1" -o jsonl 2>/dev/null \
+    | sed -E 's/.*"state":"([a-z_]+)".*"vmm_pid":([0-9]+|null).*"restarts":([0-9]+).*/\3 \1 \2/'
+}
+is_ready() { [[ $(life_of "$1") == "$2 ready "* ]]; } # NAME RESTARTS
+
+# Waits for that, as long as there is such a VM.
+until_ready() { # NAME RESTARTS
+  local tries
+  for ((tries = 0; tries < ${guests:+1}200; tries++)); do
+    is_ready "$1" "$2" && return
+    read -rt 0.1 <>ready.pipe # Another process's state can't wake us.
+  done
+  return 1
+}
+
 # One after the other until one fails. Each is what clients do with one VM, which is gone afterwards.
 deed_life() {
-  cli run --detach other.json && cli suspend other && cli resume other \
+  cli run --detach other.json && until_ready other 0 && cli suspend other && cli resume other \
     && hear_guest && cli stop other
+}
+deed_restart() {
+  cli run --detach lasting.json && until_ready other 0 && kill_vmm && until_ready other 1 \
+    && cli stop other
+}
+kill_vmm() {
+  local life
+  life=$(life_of other)
+  kill -KILL "${life##* }"
+}
+
+hears_echo() { # NAME
+  [ "$(echo "heard by $1" | cli connect "$1" 7001)" = "heard by $1" ]
 }
 # The guest's port says its name, and no more.
 hear_guest() {
   local words=
+  [ -z "$guests" ] || { hears_echo other; return; }
   IFS= read -rN 12 words < <(cli connect other 7 & echo $! >connect.pid; wait)
   kill "$(<connect.pid)" 2>/dev/null
   [ "$words" = "guest port 7" ]
@@ -52,7 +121,7 @@ deed_output() {
 deed_partition() { rm -f p.img && cli create-partition p.img 1M --type instance; }
 # What is done at its start is what counts.
 deed_start() { :; }
-readonly deeds=(start life output partition force)
+readonly deeds=(start life output partition restart force)
 
 # -- what is there --------------------------------------------------------------
 
@@ -68,11 +137,6 @@ traces() {
   processes
 }
 
-# But for those of CIDs: a dead VM has its own until it is forgotten, after a minute.
-descriptors() { find "/proc/$daemon_pid/fd" -mindepth 1 ! -lname '*/cids' 2>/dev/null | wc -l; }
-claimed_cids() { find "/proc/$daemon_pid/fd" -mindepth 1 -lname '*/cids' 2>/dev/null | wc -l; }
-listed_vms() { cli list | tail -n +2 | wc -l; }
-
 # CID, state and VMM of a VM.
 facts_of() { # NAME
   cli info "$1" -o jsonl 2>/dev/null \
@@ -84,6 +148,10 @@ descriptors_are_as_before() { [ "$(descriptors)" -le "$open_before" ]; }
 
 bystander_is_whole() { # AFTER
   equal "the bystander after $1" "$(facts_of bystander)" "$bystander"
+}
+
+bystander_answers() { # AFTER
+  check "an echo of the bystander's after $1" hears_echo bystander
 }
 
 nothing_is_left() { # AFTER
@@ -126,7 +194,8 @@ reap_daemon() {
 }
 
 begin_deed() { # DEED
-  timeout -k 1 "$deed_bound" bash -c "$(declare -f cli hear_guest "deed_$1"); crosvisor=$crosvisor
+  timeout -k 1 "$deed_bound" bash -c "$(declare -f cli hear_guest hears_echo life_of is_ready until_ready \
+    kill_vmm "deed_$1"); crosvisor=$crosvisor guests=$guests
     command_bound=$command_bound; deed_$1" >deed.out 2>deed.err </dev/null &
   deed_pid=$!
 }
@@ -138,7 +207,13 @@ end_deed() { # WHAT
   check "the client's end within its bound: $1" [ "$deed_status" != 124 ]
 }
 
-is_settled() { case $(state_of other) in "" | dead* | started | ready) ;; *) return 1 ;; esac; }
+is_settled() {
+  case $(state_of other) in
+    "" | dead* | ready) ;;
+    started) [ -z "$guests" ] ;; # Its guest is still to come.
+    *) return 1 ;;
+  esac
+}
 
 # The VM in work, under a daemon that has no failpoints: adopted whole, or gone.
 other_is_whole_or_gone() { # AFTER
@@ -146,6 +221,7 @@ other_is_whole_or_gone() { # AFTER
   case $(state_of other) in
     started | ready)
       # It may end just now, as one that nobody holds.
+      [ -z "$guests" ] || hears_echo other || is_gone other || failed "the other guest after $1 is deaf"
       if cli suspend other 2>other.err; then
         cli resume other 2>>other.err || is_gone other \
           || failed "the other VM after $1 can't be resumed: $(cat other.err)"
@@ -162,9 +238,8 @@ other_is_whole_or_gone() { # AFTER
 
 begin "a VM that is to notice nothing"
 start_daemon
-sed 's/actor/bystander/' vm.json >bystander.json
 call run --detach bystander.json
-equal "the exit code" "$status" 0
+equal "the exit code: $err" "$status" 0
 await "readiness" is_in_state bystander ready
 bystander=$(facts_of bystander)
 whole=$(traces)
@@ -228,15 +303,65 @@ kill_at() { # ROLE POINT DEED
   end_deed "$where"
   await "line of $where in the log" is_logged "$1" "$2"
   bystander_is_whole "$where"
+  bystander_answers "$where"
   other_is_whole_or_gone "$where"
   nothing_is_left "$where"
   kill_daemon
 }
 
 begin "killed at each"
+kills=0
 for key in $(printf '%s\n' "${!deed_of[@]}" | sort); do
+  kills=$((kills + 1))
   kill_at "${key%%:*}" "${key#*:}" "${deed_of[$key]}"
 done
+
+# -- between two lives --------------------------------------------------------------
+
+# The point is passed a number of times until then, at the start and in the first life.
+kill_between() { # POINT NUMBER
+  local where="daemon:$1 between two lives"
+  start_failing "$1=kill:$2" ""
+  cli run --detach lasting.json >other.out 2>other.err
+  await "the first life at $where ($(cat other.err))" is_ready other 0
+  kill_vmm
+  await "death of the daemon at $where" has_ended || kill -KILL "$daemon_pid"
+  reap_daemon
+  start_daemon
+  await "the next life after $where" is_ready other 1
+  equal "living VMs after $where" "$(cli list | awk '$2 == "other" && $3 == "ready"' | wc -l)" 1
+  bystander_is_whole "$where"
+  bystander_answers "$where"
+  cli stop other --force >/dev/null 2>other.err
+  nothing_is_left "$where"
+  kill_daemon
+}
+
+begin "killed between two lives"
+start_failing "$(all_points)" ""
+await "readiness" is_in_state bystander ready
+passed() { grep -cx "$1" points.daemon; }
+cli run --detach lasting.json >other.out 2>other.err
+await "the first life" is_ready other 0
+declare -A passed_before
+for point in $("$names"); do passed_before[$point]=$(passed "$point"); done
+kill_vmm
+await "the next life" is_ready other 1
+between=()
+for point in $("$names"); do
+  [ "$(passed "$point")" = "${passed_before[$point]}" ] || between+=("$point")
+done
+cli stop other --force >/dev/null 2>other.err
+kill_daemon
+# How often the others are passed depends on who comes first.
+for point in hear_exit life_aside start_keeper keeper_started hear_up release_keeper; do
+  like "what is passed between two lives" " ${between[*]} " "* $point *"
+  kill_between "$point" $((passed_before[$point] + 1))
+done
+[ -z "$guests" ] || {
+  echo "  $kills kills at points, 6 between two lives"
+  finish
+}
 
 codes=(ENOSPC EMFILE EAGAIN ENOMEM EINTR)
 turn=0
@@ -260,6 +385,7 @@ fail_at() { # ROLE POINT DEED HOW
     await "readiness" is_in_state bystander ready
   fi
   bystander_is_whole "$where"
+  [ $((turn % 5)) != 0 ] || bystander_answers "$where"
   other_is_whole_or_gone "$where"
   nothing_is_left "$where"
   kill_daemon

@@ -16,20 +16,17 @@ trap 'exit 1' TERM INT
 readonly lives=${CROSVISOR_SOAK_LIVES:-60} at_once=${CROSVISOR_SOAK_AT_ONCE:-8}
 # What the daemon keeps of dead VMs and of events has a bound, which few lives do not reach.
 readonly grown_kib=$((16 << 10)) grown_per_life_kib=4 grown_most_kib=$((64 << 10))
-readonly life_bound=60
+readonly life_bound=60 progress_every=500
 
 ways=(off reset panic exit:3 signal:11 never up up up up)
 for way in "${ways[@]}"; do
   play "play=$way"
   mv vm.json "${way%%:*}.json"
 done
+# Their VMMs are killed, and they have a next life or are stopped before it.
+ways+=(again again)
+sed 's/}$/, "restart": "always"}/' up.json >again.json
 configure '' '"stop": {"grace_s": 1}'
-
-# But for those of CIDs: a dead VM has its own until it is forgotten, after a minute.
-descriptors() { find "/proc/$daemon_pid/fd" -mindepth 1 ! -lname '*/cids' 2>/dev/null | wc -l; }
-claimed_cids() { find "/proc/$daemon_pid/fd" -mindepth 1 -lname '*/cids' 2>/dev/null | wc -l; }
-listed_vms() { "$crosvisor" list | tail -n +2 | wc -l; }
-rss_kib() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$daemon_pid/status"; }
 
 # The keeper's number, by the lock on its record.
 keeper_of() { # CID
@@ -57,6 +54,8 @@ live() { # NUMBER
       2) timeout -k 1 "$life_bound" "$crosvisor" stop "$cid" >/dev/null 2>"life.$1" ;;
       3) timeout -k 1 "$life_bound" "$crosvisor" stop "$cid" --force >/dev/null 2>"life.$1" ;;
     esac
+  elif [ "$way" = again ]; then
+    live_again "$1"
   elif [ "$way" = never ]; then
     timeout -s INT -k "$life_bound" 1 "$crosvisor" run never.json --name "life$1" 2>"life.$1"
     return 0
@@ -66,9 +65,23 @@ live() { # NUMBER
   [ $? != 124 ]
 }
 
+# Through two lives, the second of which may be over at any step of its begin.
+live_again() { # NUMBER
+  local cid
+  cid=$(timeout -k 1 "$life_bound" "$crosvisor" run --detach again.json --name "life$1" 2>"life.$1")
+  [ $? != 124 ] || return 124
+  kill_process "$(vmm_of_vm "$cid")"
+  # It does not wait for the next one then, unless its end is not known yet.
+  if [ $((RANDOM % 3)) != 0 ]; then
+    timeout -k 1 "$life_bound" "$crosvisor" start "$cid" >/dev/null 2>"life.$1" &
+  fi
+  [ $((RANDOM % 3)) != 0 ] || wait
+  timeout -k 1 "$life_bound" "$crosvisor" stop "$cid" --force >/dev/null 2>>"life.$1"
+}
+
 # Every so many lives, all that run at that moment see their daemon killed.
 run_lives() { # COUNT [KILLS]
-  local first=$next_life until=$((next_life + $1)) every=$(($1 / (${2:-0} + 1) + 1)) bad
+  local first=$next_life until=$((next_life + $1)) every=$(($1 / (${2:-0} + 1) + 1)) bad began=$SECONDS
   for (( ; next_life < until; next_life++)); do
     while [ "$(jobs -pr | wc -l)" -gt "$at_once" ]; do # The daemon is one of them.
       wait -n 2>/dev/null || true
@@ -77,6 +90,9 @@ run_lives() { # COUNT [KILLS]
       { kill -KILL "$daemon_pid" && wait "$daemon_pid"; } 2>/dev/null
       daemon_kills=$((daemon_kills + 1))
       start_daemon
+    fi
+    if [ $(((next_life - first + 1) % progress_every)) = 0 ]; then
+      echo "  $((next_life - first + 1)) of $1 lives in $((SECONDS - began)) s; memory $(rss_kib) KiB"
     fi
     { live "$next_life" || echo "$next_life" >>late; } </dev/null 2>/dev/null &
   done

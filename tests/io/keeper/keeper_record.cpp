@@ -81,6 +81,39 @@ CAF_TEST(the lock lasts as long as any copy of its descriptor) {
   CAF_CHECK(open().remove());
 }
 
+CAF_TEST(the record of a last life makes room for the next one) {
+  auto last = make();
+  CAF_CHECK(last.write_launch("last"));
+  CAF_CHECK(last.step_aside());
+  CAF_CHECK(last.step_aside());
+  CAF_CHECK_EQUAL(names_in(state / "keepers"), "77.last");
+  CAF_CHECK(keeper_record::exists(state.path(), 77));
+  auto next = make();
+  CAF_CHECK(next.write_launch("next"));
+  CAF_CHECK_EQUAL(problem(next.step_aside()), "record \"" + path + ".last\": Directory not empty");
+  CAF_CHECK(last.write_notes({{"owner", "7"}}));
+  auto found = keeper_record::open(state.path(), 77, kept_life::last);
+  CAF_REQUIRE(found);
+  CAF_CHECK(**found->read_launch() == "last" && found->is_held());
+  CAF_CHECK(last.remove());
+  CAF_CHECK_EQUAL(names_in(state / "keepers"), "77");
+  CAF_CHECK(next.step_aside());
+  CAF_CHECK(next.remove());
+  CAF_CHECK(!keeper_record::exists(state.path(), 77));
+}
+
+CAF_TEST(names of lives are read as they are written) {
+  auto read = [](const char* name) {
+    auto [cid, which] = parse_kept_life(name);
+    return cid == no_cid ? std::string{"none"} : kept_life_name(cid, which);
+  };
+  for (const auto* name : {"77", "77.last", "4294967294.last"})
+    CAF_CHECK_EQUAL(read(name), name);
+  for (const auto* name :
+       {"", "2", "77.", ".last", "77.last.last", "77.first", "4294967296", "-77"})
+    CAF_CHECK_EQUAL(read(name), "none");
+}
+
 CAF_TEST(a new VM finds nothing of an earlier one) {
   CAF_CHECK(make().write_exit({}));
   auto record = make();

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// A VM between two lives: what the last one's keeper has stands for it until the next one's does.
+#include "crosvisor/io/keeper/keeper_record.hpp"
+#include "crosvisor/tests/io/keeper/launcher_fixture.hpp"
+
+#undef CAF_SUITE
+#define CAF_SUITE io.keeper.lives
+
+using namespace crosvisor;
+using namespace crosvisor::tests;
+using crosvisor::io::vm_origin;
+
+namespace {
+
+constexpr auto life_begun = "killed, signal 9: QEMU was ended by signal 9 (Killed)";
+
+struct fixture : launcher_fixture {
+  mailbox<bool> aside;
+
+  io::launch_request lasting_request(const std::string& play = "play=up") {
+    auto asked = request(play);
+    auto files = std::make_shared<io::descriptor_set>();
+    files->add(some_file("first"));
+    asked.origin = std::make_shared<const vm_origin>(vm_origin{asked.config, asked.choice, files});
+    return asked;
+  }
+
+  /// A life that has ended, and has stepped aside for the next one.
+  std::shared_ptr<io::vmm_process> live_and_step_aside() {
+    auto vm = launch(lasting_request());
+    told(1);
+    ::kill(vmm_pid(), SIGKILL);
+    CAF_CHECK_EQUAL(end(), life_begun);
+    step_aside(*vm);
+    reports.clear();
+    return vm;
+  }
+
+  void step_aside(io::vmm_process& vm) {
+    aside.clear();
+    vm.step_aside([this] { aside.put(true); });
+    CAF_CHECK_EQUAL(aside.wait(1).size(), 1u);
+  }
+
+  std::string records() { return names_in(state + "/keepers"); }
+
+  /// The service ends, and nobody has its VMs.
+  void leave_all(std::shared_ptr<io::vmm_process>& last, std::shared_ptr<io::vmm_process>& next) {
+    service->launcher->leave();
+    last = nullptr;
+    leave(next);
+  }
+};
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(keeper_lives_tests, fixture)
+
+CAF_TEST(the last life is kept until it is let go of) {
+  open();
+  auto last = live_and_step_aside();
+  CAF_CHECK_EQUAL(records(), "2048.last");
+  CAF_CHECK_EQUAL(names_in(folder), ".lock 2048.last.socket");
+  auto next = launch(lasting_request());
+  CAF_CHECK_EQUAL(told(1), "up");
+  CAF_CHECK_EQUAL(records(), "2048 2048.last");
+  last = nullptr;
+  ::kill(vmm_pid(), SIGKILL);
+  CAF_CHECK_EQUAL(end(), life_begun);
+  // As one whose own predecessor has gone.
+  step_aside(*next);
+  CAF_CHECK_EQUAL(records(), "2048.last");
+  release(next);
+  service.reset();
+  check_nothing_left();
+}
+
+CAF_TEST(between two lives a VM is found with what the next one is made from) {
+  open();
+  auto vm = live_and_step_aside();
+  auto keeper = keeper_pid();
+  leave(vm);
+  for (auto i = 0; i < 2; ++i) {
+    open();
+    CAF_REQUIRE_EQUAL(service->kept.size(), 1u);
+    vm = adopt();
+    CAF_CHECK_EQUAL(told(2), "up exit");
+    CAF_CHECK_EQUAL(origin_of(*vm), "play=up, 1 files, first to first");
+    step_aside(*vm);
+    if (i == 0)
+      leave(vm);
+  }
+  reports.clear();
+  auto next = launch(lasting_request());
+  CAF_CHECK_EQUAL(told(1), "up");
+  release(vm);
+  CAF_CHECK_EQUAL(reap(keeper), "exit code 0");
+  CAF_CHECK_EQUAL(records(), "2048");
+  next = nullptr;
+  service.reset();
+  check_nothing_left();
+}
+
+CAF_TEST(of two lives the next one is found once it has begun) {
+  open();
+  auto last = live_and_step_aside();
+  auto first_keeper = keeper_pid();
+  auto next = launch(lasting_request());
+  CAF_CHECK_EQUAL(told(1), "up");
+  auto pid = vmm_pid();
+  leave_all(last, next);
+  open();
+  CAF_CHECK_EQUAL(reap(first_keeper), "signal 9");
+  CAF_CHECK_EQUAL(records(), "2048");
+  CAF_CHECK_EQUAL(names_in(folder), ".lock 2048 2048.socket");
+  auto second_keeper = keeper_pid();
+  next = adopt();
+  CAF_CHECK_EQUAL(told(1), "up");
+  CAF_CHECK_EQUAL(vmm_pid(), pid);
+  next->kill();
+  CAF_CHECK_EQUAL(end(), life_begun);
+  release(next);
+  CAF_CHECK_EQUAL(reap(second_keeper), "exit code 0");
+  check_nothing_left();
+}
+
+CAF_TEST(of two lives the last one is found where the next one never began) {
+  open();
+  auto vm = live_and_step_aside();
+  auto keeper = keeper_pid();
+  leave(vm);
+  {
+    // As a service leaves it that is killed before it starts the keeper.
+    auto record = io::keeper_record::make(state, cid);
+    CAF_REQUIRE(record);
+    auto last = io::keeper_record::open(state, cid, io::kept_life::last);
+    CAF_REQUIRE(last);
+    CAF_REQUIRE(record->write_launch(**last->read_launch()));
+  }
+  open();
+  CAF_CHECK_EQUAL(records(), "2048.last");
+  vm = adopt();
+  CAF_CHECK_EQUAL(told(2), "up exit");
+  CAF_CHECK_EQUAL(origin_of(*vm), "play=up, 1 files, first to first");
+  release(vm);
+  CAF_CHECK_EQUAL(reap(keeper), "exit code 0");
+  check_nothing_left();
+}
+
+CAF_TEST(a last life that nobody adopts goes) {
+  open();
+  auto vm = live_and_step_aside();
+  auto keeper = keeper_pid();
+  leave(vm);
+  open();
+  service.reset();
+  CAF_CHECK_EQUAL(reap(keeper), "exit code 0");
+  check_nothing_left();
+}
+
+CAF_TEST(a killed keeper has no next life and leaves nothing) {
+  open();
+  auto vm = launch(lasting_request());
+  told(1);
+  ::kill(keeper_pid(), SIGKILL);
+  CAF_CHECK_EQUAL(end(), "infrastructure_error, lost process: its keeper was killed (signal 9)");
+  step_aside(*vm);
+  check_nothing_left();
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
