@@ -32,8 +32,9 @@ install(FILES packaging/tmpfiles.conf DESTINATION lib/tmpfiles.d RENAME crosviso
 install(FILES packaging/60-crosvisor.rules DESTINATION lib/udev/rules.d COMPONENT daemon)
 install(FILES packaging/crosvisor.json DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/crosvisor-daemon"
   COMPONENT daemon)
-# With a prefix of its own nobody may touch the host's.
-if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+# An administrator's own is a package's to keep.
+option(CROSVISOR_INSTALL_CONFIG "Install /etc/crosvisor/crosvisor.json" OFF)
+if(CROSVISOR_INSTALL_CONFIG)
   file(READ packaging/crosvisor.json text)
   string(REPLACE "\"groups\": []," "\"groups\": [\"crosvisor\"]," text "${text}")
   file(CONFIGURE OUTPUT "${made}/crosvisor.json" CONTENT "${text}" @ONLY)
@@ -43,12 +44,15 @@ endif()
 # -- the guest's ----------------------------------------------------------------------------------------
 
 # Made by guest/build.sh, before or after this.
-set(guest "${PROJECT_SOURCE_DIR}/build/guest")
 foreach(name vmlinux initramfs.cpio disk.raw demo.json tick.json serve.json demo.apk demo.apk.idsig)
-  install(FILES "${guest}/${name}" DESTINATION ${share} COMPONENT guest OPTIONAL)
+  install(FILES "${PROJECT_SOURCE_DIR}/build/guest/${name}" DESTINATION ${share}/guest
+    COMPONENT guest OPTIONAL)
 endforeach()
 # The operating system `microdroid` for apps; its definition names the others.
-install(FILES "${guest}/os/microdroid.json" DESTINATION ${share}/os COMPONENT guest OPTIONAL)
+file(READ guest/os/microdroid.json text)
+string(REPLACE "\"../" "\"../guest/" text "${text}")
+file(CONFIGURE OUTPUT "${made}/os/microdroid.json" CONTENT "${text}" @ONLY)
+install(FILES "${made}/os/microdroid.json" DESTINATION ${share}/os COMPONENT guest)
 
 # -- packages -------------------------------------------------------------------------------------------
 
@@ -66,6 +70,8 @@ foreach(package cli:crosvisor daemon:crosvisor-daemon dev:libcrosvisor-dev guest
 endforeach()
 
 set(CPACK_GENERATOR DEB)
+# Each component has its own.
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
 set(CPACK_PACKAGE_CONTACT "The authors of crosvisor <crosvisor@localhost>")
 set(CPACK_PACKAGE_DIRECTORY "${PROJECT_SOURCE_DIR}/build/packages")
 set(CPACK_COMPONENTS_ALL cli daemon dev guest)
@@ -88,8 +94,8 @@ set(CPACK_DEBIAN_CLI_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_CLI_PACKAGE_RECOMMENDS "crosvisor-daemon, qemu-system-x86")
 set(CPACK_DEBIAN_CLI_PACKAGE_SUGGESTS "crosvisor-guest")
 set(CPACK_COMPONENT_CLI_DESCRIPTION "virtual machines as on Android: the command
- `crosvisor` runs, lists, watches and stops virtual machines, by a daemon of this
- host or another, or by itself, and makes and inspects their images.")
+`crosvisor` runs, lists, watches and stops virtual machines, by a daemon of this
+host or another, or by itself, and makes and inspects their images.")
 
 set(CPACK_DEBIAN_DAEMON_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_DAEMON_PACKAGE_SHLIBDEPS ON)
@@ -97,20 +103,20 @@ set(CPACK_DEBIAN_DAEMON_PACKAGE_RECOMMENDS "nbdkit, qemu-system-x86")
 set(CPACK_DEBIAN_DAEMON_PACKAGE_SUGGESTS "crosvisor")
 set(CPACK_DEBIAN_DAEMON_PACKAGE_CONTROL_EXTRA "${packaging}/debian/postinst;${packaging}/debian/prerm;${packaging}/debian/postrm;${packaging}/debian/conffiles")
 set(CPACK_COMPONENT_DAEMON_DESCRIPTION "virtual machines as on Android: the daemon
- crosvisord runs virtual machines for the users of a host, and for other hosts.
- With the programs that run beside each: a keeper, a vsock device in user space,
- and the nbdkit plugin for crosvm's composite disks.")
+crosvisord runs virtual machines for the users of a host, and for other hosts.
+With the programs that run beside each: a keeper, a vsock device in user space,
+and the nbdkit plugin for crosvm's composite disks.")
 
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libboost-filesystem-dev, libcaf-dev (>= 0.17.6), libcaf-dev (<< 0.18), libexpat1-dev, libprotobuf-dev, libssl-dev, libzip-dev")
 set(CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS "cmake, crosvisor-daemon")
 set(CPACK_COMPONENT_DEV_DESCRIPTION "virtual machines as on Android: the library
- For applications on the C++ Actor Framework, which run virtual machines in their
- own process, or speak to a daemon by typed messages.")
+For applications on the C++ Actor Framework, which run virtual machines in their
+own process, or speak to a daemon by typed messages.")
 
 set(CPACK_DEBIAN_GUEST_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_GUEST_PACKAGE_RECOMMENDS "crosvisor")
 set(CPACK_COMPONENT_GUEST_DESCRIPTION "virtual machines as on Android: a small guest
- Debian's kernel with busybox: a demonstration, and the operating system
- `microdroid`, which runs the payloads of signed apps.")
+Debian's kernel with busybox: a demonstration, and the operating system
+`microdroid`, which runs the payloads of signed apps.")
 include(CPack)

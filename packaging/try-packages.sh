@@ -3,7 +3,8 @@
 # Installs crosvisor's packages, uses them and removes them, and fails if anything is left. For a
 # machine that is there for nothing else: packaging/bare-machine.sh SUITE packages.
 #
-#   packaging/try-packages.sh FOLDER
+#   packaging/try-packages.sh FOLDER          in a chroot, which has the net
+#   packaging/try-packages.sh FOLDER booted   after that, booted by systemd, which then powers off
 set -euo pipefail
 
 packages=$1
@@ -65,10 +66,10 @@ says() { # WORDS COMMAND...
 runs_without_daemon() {
   check "the configuration is sound" says 'is sound' crosvisord --check
   check "crosvisor run boots the guest" says '^Hello from the payload: Linux ' \
-    crosvisor run /usr/share/crosvisor/demo.json
+    crosvisor run /usr/share/crosvisor/guest/demo.json
   mkdir "$work/app"
   check "crosvisor run-app runs an app" says '^Hello from the app, on Linux ' \
-    crosvisor run-app /usr/share/crosvisor/demo.apk "$work/app/demo.apk.idsig" \
+    crosvisor run-app /usr/share/crosvisor/guest/demo.apk "$work/app/demo.apk.idsig" \
     "$work/app/instance.img" assets/vm_config.json
 }
 
@@ -83,12 +84,12 @@ runs_with_daemon() {
   install -d -o 60101 /tmp/member
   check "a member of the group runs an app by the daemon" says '^Hello from the app, on Linux ' \
     setpriv --reuid 60101 --regid 60101 --groups "$(getent group crosvisor | cut -d: -f3)" \
-    crosvisor run-app /usr/share/crosvisor/demo.apk /tmp/member/demo.apk.idsig \
+    crosvisor run-app /usr/share/crosvisor/guest/demo.apk /tmp/member/demo.apk.idsig \
     /tmp/member/instance.img assets/vm_config.json
   check "nobody else does" denied
   check "an application elsewhere does" says '^Hello from the payload: Linux ' \
     "$work/remote/crosvisor-remote" unix:/run/crosvisor/crosvisord.sock create \
-    /usr/share/crosvisor/demo.json 60
+    /usr/share/crosvisor/guest/demo.json 60
   kill -TERM $daemon
   check "the daemon ends well" wait $daemon
 }
@@ -104,7 +105,7 @@ builds_examples() {
       -S /usr/share/doc/libcrosvisor-dev/examples/$one && cmake --build $work/$one"
   done
   check "an application runs a guest in its process" says '^Hello from the payload: Linux ' \
-    "$work/embed/crosvisor-embed" /usr/share/crosvisor/demo.json
+    "$work/embed/crosvisor-embed" /usr/share/crosvisor/guest/demo.json
 }
 
 leaves_nothing() {
@@ -118,10 +119,9 @@ leaves_nothing() {
   check "a purge leaves nothing" diff -u "$work/before.txt" "$after"
 }
 
-main() {
-  local deb
-  mkdir -p "$work"
+in_chroot() {
   names=()
+  local deb
   for deb in "$packages"/*.deb; do
     names+=("$(dpkg-deb -f "$deb" Package)")
   done
@@ -136,7 +136,77 @@ main() {
   builds_examples
   runs_with_daemon
   leaves_nothing
+  apt_install systemd systemd-sysv dbus
+}
+
+# -- booted ----------------------------------------------------------------------------------------
+
+property_of() { # UNIT NAME
+  systemctl show -p "$2" --value "$1"
+}
+
+vmm_of() { # VM
+  crosvisor info "$1" -o jsonl | sed -E 's/.*"vmm_pid":([0-9]+|null).*/\1/'
+}
+
+# The same with a higher version, as the next release is.
+next_release() { # DEB
+  rm -rf "$work/next"
+  dpkg-deb -R "$1" "$work/next"
+  sed -i 's/^Version: .*/&+next/' "$work/next/DEBIAN/control"
+  dpkg-deb -b "$work/next" "$work/next.deb" >/dev/null
+}
+
+installs_units() {
+  dpkg -i "$packages"/*.deb >"$work/dpkg.log" 2>&1 || cat "$work/dpkg.log"
+  check "the socket is enabled" systemctl -q is-enabled crosvisord.socket
+  check "and listens" systemctl -q is-active crosvisord.socket
+  check "the daemon waits for a client" [ "$(property_of crosvisord ActiveState)" = inactive ]
+  check "who comes starts it" output_of "$work/out.txt" crosvisor list
+  systemd-analyze security --no-pager crosvisord.service | tail -n 1 >&2
+}
+
+upgrades() {
+  local daemon vmm
+  check "a guest is left running" output_of "$work/out.txt" \
+    crosvisor run --detach /usr/share/crosvisor/guest/tick.json
+  daemon=$(property_of crosvisord MainPID)
+  vmm=$(vmm_of tick)
+  check "it has a user of its own" [ "$(stat -c %u "/proc/$vmm")" -ge 1879048192 ]
+  check "and a cgroup" grep -q '^0::/crosvisor.slice/crosvisor-vms.service/.*vm-' "/proc/$vmm/cgroup"
+  next_release "$packages"/crosvisor-daemon_*.deb
+  dpkg -i "$work/next.deb" >"$work/dpkg.log" 2>&1 || cat "$work/dpkg.log"
+  check "there is another version" grep -q next <(dpkg-query -W -f '${Version}' crosvisor-daemon)
+  check "an upgrade restarts the daemon" [ "$(property_of crosvisord MainPID)" != "$daemon" ]
+  check "it is active" systemctl -q is-active crosvisord.service
+  check "and no guest" [ "$(vmm_of tick)" = "$vmm" ]
+  check "which runs still" says '^state *started' crosvisor info tick
+  check "another guest runs" says '^Hello from the payload: Linux ' \
+    crosvisor run /usr/share/crosvisor/guest/demo.json
+  DEBIAN_FRONTEND=noninteractive apt-get -y -q remove crosvisor-daemon >"$work/apt.log" 2>&1
+  check "a removal stops guests" [ ! -e "/proc/$vmm" ]
+  check "and the daemon" [ "$(property_of crosvisord ActiveState)" = inactive ]
+  check "and the socket" [ ! -e /run/crosvisor/crosvisord.sock ]
+  DEBIAN_FRONTEND=noninteractive apt-get -y -q purge '?name(crosvisor)' >"$work/apt.log" 2>&1
+  check "no trace of units is left" [ -z "$(find /etc /var/lib/systemd /var/lib/crosvisor /run \
+    -name '*crosvis*' 2>/dev/null)" ]
+  check "nor of the group" sh -c '! getent group crosvisor'
+}
+
+booted() {
+  installs_units
+  upgrades
+  journalctl --no-pager -q -b -p warning -u crosvisord >&2
+}
+
+main() {
+  mkdir -p "$work"
+  case ${2:-} in
+    '') in_chroot ;;
+    booted) booted ;;
+  esac
   say "failed: $failures"
+  echo $failures >"$work/failures"
   [ $failures = 0 ]
 }
 
