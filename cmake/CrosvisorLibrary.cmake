@@ -8,7 +8,7 @@ set(parts crosvisor_values crosvisor_messages crosvisor_text crosvisor_config cr
 list(TRANSFORM parts REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
 
 # By their names alone: crosvisor-config.cmake says which is missing.
-set(CROSVISOR_LINKED_LIBRARIES ssl crypto zip expat protobuf-lite boost_filesystem)
+set(CROSVISOR_LINKED_LIBRARIES ssl crypto zip expat protobuf-lite)
 
 add_library(libcrosvisor STATIC ${objects})
 add_library(crosvisor::crosvisor ALIAS libcrosvisor)

@@ -108,7 +108,7 @@ With the programs that run beside each: a keeper, a vsock device in user space,
 and the nbdkit plugin for crosvm's composite disks.")
 
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
-set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libboost-filesystem-dev, libcaf-dev (>= 0.17.6), libcaf-dev (<< 0.18), libexpat1-dev, libprotobuf-dev, libssl-dev, libzip-dev")
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libcaf-dev (>= 0.17.6), libcaf-dev (<< 0.18), libexpat1-dev, libprotobuf-dev, libssl-dev, libzip-dev")
 set(CPACK_DEBIAN_DEV_PACKAGE_RECOMMENDS "cmake, crosvisor-daemon")
 set(CPACK_COMPONENT_DEV_DESCRIPTION "virtual machines as on Android: the library
 For applications on the C++ Actor Framework, which run virtual machines in their
