@@ -50,19 +50,6 @@ outcome<transport::tls_files> find_tls_files(const connect_arguments& given,
                               "CROSVISOR_CA"};
 }
 
-outcome<embedded_service_options> find_embedded(const connection_surroundings& around) {
-  auto where = find_directories(around.variables, around.uid);
-  if (!where)
-    return early_end{usage, where.why().what};
-  auto path = [&](const char* variable) { return around.variables(variable).value_or(""); };
-  return embedded_service_options{*where,
-                                  path("CROSVISOR_CROSVM"),
-                                  path("CROSVISOR_QEMU"),
-                                  path("CROSVISOR_VSOCK"),
-                                  path("CROSVISOR_NBDKIT_PLUGIN"),
-                                  path("CROSVISOR_OS_DIR")};
-}
-
 } // namespace
 
 connection_surroundings own_surroundings() {
@@ -130,10 +117,10 @@ outcome<connection_options> choose_connection(const connect_arguments& given,
     options.tls = std::get<0>(files);
   }
   if (options.where.kind == endpoint_kind::embedded) {
-    auto embedded = find_embedded(around);
-    if (const auto* end = std::get_if<early_end>(&embedded))
-      return *end;
-    options.embedded = std::get<0>(embedded);
+    auto embedded = find_service_options(around.variables, around.uid);
+    if (!embedded)
+      return early_end{usage, embedded.why().what};
+    options.embedded = std::move(*embedded);
   }
   return options;
 }

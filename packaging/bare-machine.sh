@@ -8,11 +8,17 @@ usage() {
 usage: packaging/bare-machine.sh bookworm|trixie [COMMAND [ARGUMENT...]]
 
 Makes a minimal Debian in a directory, clones what is committed into it and
-runs `./dev COMMAND ARGUMENT...` there (demo); the command "ci" runs .ci/run.
+runs `./dev COMMAND ARGUMENT...` there (demo); the command "ci" runs .ci/run. The command "packages"
+builds the Debian packages there, and then, in another minimal Debian, installs
+them, uses them and removes them, once in a chroot and once booted by systemd
+(packaging/try-packages.sh); that needs systemd-nspawn.
 Needs root, debootstrap and git. Takes packages from where this host does.
 Whatever happens, no mount and no process is left, and the directory goes.
 
   TMPDIR=DIR   where the directory is made (/var/tmp)
+  CROSVISOR_PACKAGES=DIR
+               packages that are there already, for the same Debian, and are not
+               built anew
 END
 }
 
@@ -64,7 +70,10 @@ bootstrap() {
 # Runs in namespaces of its own: its mounts and processes end with it.
 run_inside() { # COMMAND [ARGUMENT...]
   local command=(./dev "$@")
-  [ "$1" != ci ] || command=(bash .ci/run)
+  case $1 in
+    ci) command=(bash .ci/run) ;;
+    try-packages) command=(bash packaging/try-packages.sh /root/packages) ;;
+  esac
   mount -t proc proc "$machine/proc"
   mount -t sysfs -o ro sys "$machine/sys"
   mount --rbind /dev "$machine/dev"
@@ -82,8 +91,61 @@ clean_up() {
   rm -rf --one-file-system "$work"
 }
 
-main() {
+# Runs a command in a fresh machine, which is gone afterwards.
+in_fresh_machine() { # COMMAND [ARGUMENT...]
   local began=$SECONDS status=0
+  bootstrap
+  git clone --quiet --no-hardlinks "$root" "$machine/root/crosvisor"
+  mkdir "$machine/root/packages"
+  cp -t "$machine/root/packages" "$work/packages"/*.deb 2>/dev/null || true
+  say "running $* in $suite, set up in $((SECONDS - began)) s"
+  began=$SECONDS
+  export -f run_inside
+  export machine
+  unshare --mount --pid --fork --kill-child --propagation private \
+    bash -c 'run_inside "$@"' bash "$@" || status=$?
+  say "$* in $suite: exit code $status after $((SECONDS - began)) s"
+  return $status
+}
+
+# The machine with a service manager of its own, and without a net.
+boot_machine() {
+  local unit=$machine/etc/systemd/system/try-packages.service
+  say "booting $suite"
+  cat >"$unit" <<'END'
+[Unit]
+After=dbus.service systemd-logind.service
+[Service]
+Type=oneshot
+ExecStart=/bin/bash /root/crosvisor/packaging/try-packages.sh /root/packages booted
+StandardError=file:/root/try/booted.txt
+ExecStopPost=systemctl poweroff --no-block
+END
+  mkdir -p "$machine/etc/systemd/system/multi-user.target.wants"
+  ln -s ../try-packages.service "$machine/etc/systemd/system/multi-user.target.wants/"
+  rm -f "$machine/root/try/failures"
+  SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 timeout --kill-after=10 900 \
+    systemd-nspawn --quiet --directory="$machine" --machine="crosvisor-$$" --register=no \
+    --keep-unit --private-network --boot </dev/null >"$work/boot.log" 2>&1 || true
+  cat "$machine/root/try/booted.txt" >&2 || tail -n 20 "$work/boot.log" >&2
+  [ "$(cat "$machine/root/try/failures" 2>/dev/null)" = 0 ]
+}
+
+packages() {
+  command -v systemd-nspawn >/dev/null || die "needs systemd-nspawn (systemd-container)"
+  if [ "${CROSVISOR_PACKAGES:-}" ]; then
+    cp -t "$work/packages" "$CROSVISOR_PACKAGES"/*.deb
+  else
+    in_fresh_machine package
+    cp -t "$work/packages" "$machine/root/crosvisor/build/packages"/*.deb
+    rm -rf --one-file-system "$machine"
+  fi
+  in_fresh_machine try-packages
+  boot_machine || die "not all is well in $suite"
+  say "all is well with the packages in $suite"
+}
+
+main() {
   case ${1:-} in
     bookworm | trixie) suite=$1 ;;
     -h | --help)
@@ -101,20 +163,16 @@ main() {
   command -v debootstrap >/dev/null || die "needs debootstrap"
   work=$(mktemp -d "${TMPDIR:-/var/tmp}/crosvisor-$suite.XXXXXX")
   machine=$work/machine
+  mkdir "$work/packages"
   trap clean_up EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
 
-  bootstrap
-  git clone --quiet --no-hardlinks "$root" "$machine/root/crosvisor"
-  say "running $* in $suite, set up in $((SECONDS - began)) s"
-  began=$SECONDS
-  export -f run_inside
-  export machine
-  unshare --mount --pid --fork --kill-child --propagation private \
-    bash -c 'run_inside "$@"' bash "$@" || status=$?
-  say "$* in $suite: exit code $status after $((SECONDS - began)) s"
-  return $status
+  if [ "$1" = packages ]; then
+    packages
+  else
+    in_fresh_machine "$@"
+  fi
 }
 
 main "$@"

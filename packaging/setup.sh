@@ -14,13 +14,14 @@ declare -rA packages_for=(
   [guest]="apksigner binutils cpio g++ lz4 openssl xz-utils zip zstd"
   [run]="qemu-system-x86 qemu-utils nbdkit"
   [judges]="apksigner cryptsetup-bin fdisk fish fsverity gdisk iproute2 libnbd-bin
-    man-db mkdocs protobuf-compiler qemu-utils zsh"
+    man-db mkdocs protobuf-compiler qemu-utils systemd zsh"
   [bench]="cryptsetup-bin fsverity libbenchmark-dev libvirt-clients
     libvirt-daemon libvirt-daemon-driver-qemu openssl"
+  [package]="dpkg-dev file"
   [lint]="clang-format clang-tidy shellcheck"
   [fuzz]="clang libclang-rt-dev"
 )
-readonly groups=(build guest run judges bench lint fuzz)
+readonly groups=(build guest run judges bench package lint fuzz)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 log=$root/build/setup.log

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/io/event_loop.hpp"
+#include "crosvisor/io/log/log_bounds.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 
@@ -12,13 +13,6 @@
 #include <string>
 
 namespace crosvisor::io {
-
-/// How much of one log is kept: `files` files of `file_bytes` each, NAME, NAME.1, NAME.2, …, the
-/// newest first.
-struct log_bounds {
-  std::uint64_t file_bytes = 2u << 20;
-  unsigned files = 4;
-};
 
 /// Reads one pipe and keeps what comes out of it in rotated files, or passes it on to a descriptor
 /// of the client's. A flood costs the bound and no more; a full disk or a slow client costs this
