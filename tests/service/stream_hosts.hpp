@@ -155,7 +155,7 @@ private:
   void listen(transport::listen_options how) {
     io::result<void> done;
     if (by == way::unix_socket) {
-      auto opened = io::unix_listener::open({path()});
+      auto opened = io::unix_listener::open({.path = path(), .gid = {}});
       if (!opened)
         throw std::runtime_error{opened.why().what};
       local.emplace(std::move(*opened));

@@ -129,6 +129,45 @@ await "end of all of them" no_streams
 few_descriptors() { [ "$(descriptors)" -le "$before" ]; }
 await "descriptors as before" few_descriptors
 
+begin "a payload's output on the other host, beside a reader that takes little of it"
+# Writes vm.json, has the daemon create it, and lets the other host use it. Sets cid.
+create_for_both() { # NAME ACTION
+  sed -e "s/\"server\"/\"$1\"/" -e "s/demo=serve/demo=$2/" vm.json >"$1.json"
+  call run --detach --no-start "$1.json"
+  cid=$out
+  call pass "$1"
+  remote take "$out"
+}
+output=(on "$far" "${CROSVISOR_REMOTE_OUTPUT:?names the program}" 192.0.2.1 "$work/pki")
+create_for_both sender "send:$bytes"
+mkfifo stay.pipe
+"${output[@]}" "$cid" 1000 <stay.pipe >slow_output 2>slow.err &
+slow=$!
+exec 5>stay.pipe
+"${output[@]}" "$cid" >output 2>output.err </dev/null &
+run=$!
+await "subscriptions" grep -qs subscribed output.err
+await "subscriptions" grep -qs subscribed slow.err
+remote start sender
+equal "the exit code" "$status" 0
+wait "$run"
+equal "the exit code: $(cat output.err)" "$?" 0
+check "its bytes" cmp -s output from_guest
+exec 5>&-
+wait "$slow"
+
+begin "a console on the other host, while it is written and when it is kept"
+create_for_both writer lines:20000
+"${far_client[@]}" console -f writer >console 2>console.err </dev/null &
+run=$!
+remote start writer
+equal "the exit code" "$status" 0
+wait "$run"
+equal "the exit code: $(cat console.err)" "$?" 0
+"$crosvisor" console writer >console_here
+check "its bytes" cmp -s console console_here
+check "all of its lines" [ "$(wc -l <console)" -ge 20000 ]
+
 begin "a guest that dies"
 "${far_client[@]}" connect server 7004 <from_guest >out.txt 2>err.txt &
 run=$!

@@ -17,15 +17,13 @@ using number = std::uint64_t;
 
 struct fixture : door_fixture {
   caller alice = user(1000);
-  caller bob = user(1001);
   client a = connect(alice);
   client far = connect(subject("CN=far"));
   vm_cid cid = no_cid;
   std::shared_ptr<fake_vmm> vmm;
 
   fixture() {
-    grant(alice, {permission::manage});
-    grant(bob, {permission::manage});
+    grant(alice, {permission::manage, permission::custom}); // A kernel of one's own.
     grant(far.who, {permission::manage});
     start_vm();
   }
@@ -301,7 +299,6 @@ CAF_TEST(who may no longer use a vm loses the stream) {
 }
 
 CAF_TEST(who may no longer use low ports loses those streams) {
-  grant(alice, {permission::custom});
   auto asked = ask_for(a, 22);
   accept();
   auto stream = asked->get();
@@ -349,7 +346,9 @@ CAF_TEST(a service without streams says so) {
 CAF_TEST(nobody else says that a stream is over) {
   auto stream = open_for(a);
   said(a);
-  tell(a, finished_atom::value, stream_atom::value, stream, false, std::string{"forged"});
+  let_send(a, caf::actor_cast<doorkeeper_actor>(door), finished_atom::value, stream_atom::value,
+           stream, false, std::string{"forged"});
+  settle();
   CAF_CHECK_EQUAL(said(a), "");
   CAF_CHECK(socket());
 }
