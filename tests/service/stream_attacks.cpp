@@ -184,8 +184,8 @@ CAF_TEST(streams that are opened and left behind are closed) {
   auto before = open_descriptors().size();
   for (int i = 0; i < 100; ++i) {
     caf::scoped_actor brief{hostile.side.system};
-    brief->send(hostile.door, caf::connect_atom::value, stream_atom::value, hostile.cid,
-                std::uint32_t{7001}, caf::timespan{});
+    brief->request(hostile.door, patience, caf::connect_atom::value, stream_atom::value,
+                   hostile.cid, std::uint32_t{7001}, caf::timespan{});
   }
   // The last one is answered after all of them were asked for.
   auto last = connected(7001);

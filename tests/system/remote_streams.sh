@@ -162,11 +162,9 @@ wait "$slow"
 
 begin "a console on the other host, while it is written and when it is kept"
 create_for_both writer lines:20000
-"${far_client[@]}" console -f writer >console 2>console.err </dev/null &
-run=$!
 remote start writer
 equal "the exit code" "$status" 0
-wait "$run"
+"${far_client[@]}" console -f writer >console 2>console.err </dev/null
 ends_well $? console.err
 "$crosvisor" console writer >console_here
 check "its bytes" cmp -s console console_here
