@@ -84,6 +84,8 @@ const std::vector<figure_entry>& all_figures() {
     {"boot", "from `start` to the guest's greeting, against QEMU alone", make_boot_figure},
     {"vsock", "bytes, round trips and connects of a guest, against socket pairs",
      make_vsock_figure},
+    {"streams", "bytes of a guest's port for a client on another host, against plain TLS",
+     make_stream_figure},
     {"digest", "an APK's hash tree, against fsverity, veritysetup and openssl", make_digest_figure},
     {"composite", "putting a disk together from partitions, one and 64 at once",
      make_composite_figure},

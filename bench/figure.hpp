@@ -60,6 +60,7 @@ std::unique_ptr<figure> make_start_figure(summary& to);
 std::unique_ptr<figure> make_burst_figure(summary& to);
 std::unique_ptr<figure> make_boot_figure(summary& to);
 std::unique_ptr<figure> make_vsock_figure(summary& to);
+std::unique_ptr<figure> make_stream_figure(summary& to);
 std::unique_ptr<figure> make_digest_figure(summary& to);
 std::unique_ptr<figure> make_composite_figure(summary& to);
 std::unique_ptr<figure> make_disk_figure(summary& to);

@@ -2,9 +2,9 @@
 // The commands that ask a service one thing of VMs.
 #include "crosvisor/cli/commands.hpp"
 #include "crosvisor/cli/exit_code.hpp"
+#include "crosvisor/cli/guest_port.hpp"
 #include "crosvisor/cli/limit_report.hpp"
 #include "crosvisor/cli/open_connection.hpp"
-#include "crosvisor/cli/port_copy.hpp"
 #include "crosvisor/cli/print.hpp"
 #include "crosvisor/cli/vm_commands.hpp"
 #include "crosvisor/cli/vm_report.hpp"
@@ -102,12 +102,12 @@ int drain(const drain_arguments& arguments) {
 }
 
 int connect(const port_arguments& arguments) {
-  return ask_and_show(
-    arguments.connect, [&](connection& service) { return connect_port(service, arguments); },
-    [](const connection&, io::unique_fd& socket) -> int {
-      auto problem = copy_both_ways(STDIN_FILENO, STDOUT_FILENO, std::move(socket));
-      return problem.empty() ? static_cast<int>(done) : complain(failed, problem);
-    });
+  return with_daemon(arguments.connect, [&](connection& service) -> outcome<int> {
+    auto port = connect_port(service, arguments);
+    if (const auto* end = std::get_if<early_end>(&port))
+      return *end;
+    return copy_port(service, std::move(std::get<guest_port>(port)));
+  });
 }
 
 } // namespace crosvisor::cli

@@ -4,7 +4,6 @@
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/open_connection.hpp"
 #include "crosvisor/cli/vm_request.hpp"
-#include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/service/service.hpp"
 
 #include <tuple>
@@ -92,22 +91,6 @@ outcome<std::vector<limit_info>> get_limits(connection& service) {
 
 outcome<vm_info> get_vm(connection& service, const std::string& vm) {
   return vm_request{service, vm}.info();
-}
-
-outcome<io::unique_fd> connect_port(connection& service, const port_arguments& what) {
-  if (!service.passes_descriptors())
-    return early_end{failed, "a guest's port is reached on its own host alone, and "
-                               + words_of(service.where()) + " is on another"};
-  auto given = what.timeout ? caf::timespan{*what.timeout} : caf::timespan::zero();
-  auto word = vm_request{service, what.vm}.ask<ticket>(given + request_bound, [&](vm_cid cid) {
-    return std::tuple{caf::connect_atom::value, cid, *what.port, given};
-  });
-  if (const auto* end = std::get_if<early_end>(&word))
-    return *end;
-  auto socket = service.take(std::get<ticket>(word));
-  if (!socket)
-    return early_end{failed, io::printable(socket.why().what, 800)};
-  return std::move(*socket);
 }
 
 } // namespace crosvisor::cli

@@ -11,6 +11,7 @@
 #include "crosvisor/messages/image_spec.hpp"
 #include "crosvisor/messages/limit_info.hpp"
 #include "crosvisor/messages/local_types.hpp"
+#include "crosvisor/messages/stream_piece.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 #include "crosvisor/messages/vm_event.hpp"
 #include "crosvisor/messages/vm_info.hpp"
@@ -35,6 +36,18 @@ using output_reader_actor = caf::typed_actor<
   // A PIECE of the output, in order, from the VM that sends it; at most as many bytes as were
   // granted, and none after the `last`.
   caf::reacts_to<output_chunk>>;
+
+/// Whoever has a stream to a port of a guest's.
+using stream_client_actor = caf::typed_actor<
+  // A PIECE of what the guest sent, in order; at most as many bytes as were granted, and none after
+  // the `last`.
+  caf::reacts_to<stream_piece>,
+  // The door GRANTS so many bytes more of the stream with this number.
+  caf::reacts_to<credit_atom, stream_atom, std::uint64_t, std::uint64_t>,
+  // The stream is CLOSED, and why: no error where both ways have ended. Nothing of it follows, and
+  // nobody hears what is said of it. wrong_state: the VM is dead; denied; invalid_config: what came
+  // was against the rules; io_failed.
+  caf::reacts_to<closed_atom, std::uint64_t, caf::error>>;
 
 /// Whoever wants to know how far a job is.
 using progress_actor = caf::typed_actor<
@@ -270,6 +283,20 @@ using door_actor = caf::typed_actor<
   // CONNECT to a port of the guest's, as vm_actor's; a ticket for the connected socket.
   // unsupported: the sender is on another host.
   caf::replies_to<caf::connect_atom, vm_cid, std::uint32_t, caf::timespan>::with<ticket>,
+  // CONNECT to a port of the guest's, as vm_actor's; the number of a STREAM, whose other end is the
+  // sender, a stream_client_actor, until either side closes it or the sender goes down. Neither
+  // side sends before it was granted bytes, which the door does at once. What is said of a number
+  // that is not a stream of the sender's is as if it was not said. unsupported: no streams here.
+  caf::replies_to<caf::connect_atom, stream_atom, vm_cid, std::uint32_t,
+                  caf::timespan>::with<std::uint64_t>,
+  // WRITE a piece to the guest. One that is empty and not the last, is too long, comes after the
+  // last, or holds more than was granted closes the stream.
+  caf::reacts_to<stream_piece>,
+  // GRANT so many bytes more of what the guest sends. With more than stream_window_bytes granted
+  // and not sent, the stream is closed.
+  caf::reacts_to<credit_atom, stream_atom, std::uint64_t, std::uint64_t>,
+  // CLOSE the stream with this number at once; nothing of it follows.
+  caf::reacts_to<caf::close_atom, stream_atom, std::uint64_t>,
   // OPEN the payload's output, as vm_actor's; a ticket for the descriptor to read. unsupported: the
   // sender is on another host.
   caf::replies_to<caf::open_atom, output_atom, vm_cid>::with<ticket>,
@@ -331,7 +358,9 @@ using doorkeeper_actor = door_actor::extend<
   // The piece of a kept log that was asked for under this number.
   caf::reacts_to<finished_atom, std::uint64_t, log_piece>,
   // It could not be read: an errno value, and a sentence.
-  caf::reacts_to<failed_atom, std::uint64_t, std::int32_t, std::string>>;
+  caf::reacts_to<failed_atom, std::uint64_t, std::int32_t, std::string>,
+  // The stream with this number is OVER: whether its guest hung up, and what went wrong, in words.
+  caf::reacts_to<finished_atom, stream_atom, std::uint64_t, bool, std::string>>;
 
 /// Reads a VM's output for somebody on the other side of the door.
 using output_relay_actor = output_reader_actor::extend<

@@ -24,6 +24,9 @@ struct door_bounds {
   /// To events and to output, and watches.
   std::size_t subscriptions = 16'384;
   std::size_t subscriptions_per_user = 256;
+  /// Streams to guests' ports; of each 2 MiB may be on its way.
+  std::size_t streams = 1024;
+  std::size_t streams_per_user = 128;
   /// Images that are not made yet.
   std::size_t images = 1024;
   std::size_t images_per_user = 256;

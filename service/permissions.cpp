@@ -60,6 +60,11 @@ constexpr std::array<std::pair<door_request, const char*>, door_request_count> n
   {door_request::end_drain, "end_drain"},
   {door_request::get_limits, "get_limits"},
   {door_request::get_all_limits, "get_all_limits"},
+  {door_request::connect_stream, "connect_stream"},
+  {door_request::connect_stream_privileged, "connect_stream_privileged"},
+  {door_request::write_stream, "write_stream"},
+  {door_request::grant_stream, "grant_stream"},
+  {door_request::close_stream, "close_stream"},
 }};
 
 // What only gives up something of the sender's own needs nothing, so that who lost a permission can
@@ -106,6 +111,11 @@ std::array<door_rule, door_request_count> make_rules() {
     {end_drain, {}, false, false, true},
     {get_limits, {}, false, false},
     {get_all_limits, {debug}, false, false},
+    {connect_stream, {manage}, true, false},
+    {connect_stream_privileged, {manage, custom}, true, false},
+    {write_stream, {manage}, false, false},
+    {grant_stream, {manage}, false, false},
+    {close_stream, {}, false, false},
   }};
 }
 

@@ -79,8 +79,13 @@ enum class door_request : std::uint8_t {
   end_drain,
   get_limits,
   get_all_limits, ///< What others have, too.
+  connect_stream,
+  connect_stream_privileged, ///< To a port below first_unprivileged_port.
+  write_stream,
+  grant_stream,
+  close_stream,
 };
-inline constexpr std::size_t door_request_count = 37;
+inline constexpr std::size_t door_request_count = 42;
 
 /// What a request asks for.
 struct door_rule {

@@ -55,6 +55,8 @@ constexpr config_field<service_bounds> limit_fields[] = {
   {"requests_per_user", of_door<&door::requests_per_user>},
   {"subscriptions", of_door<&door::subscriptions, 1, very_many>},
   {"subscriptions_per_user", of_door<&door::subscriptions_per_user>},
+  {"streams", of_door<&door::streams>},
+  {"streams_per_user", of_door<&door::streams_per_user>},
   {"images", of_door<&door::images>},
   {"images_per_user", of_door<&door::images_per_user>},
   {"tickets", of_tickets<&io::ticket_limits::in_all>},

@@ -19,9 +19,10 @@ auto peers_of(const transport::peer_limits& x) {
 
 auto door_of(const door_bounds& x) {
   return std::tie(x.vms, x.vms_per_user, x.requests, x.requests_per_user, x.subscriptions,
-                  x.subscriptions_per_user, x.images, x.images_per_user, x.references_per_user,
-                  x.subscribers_per_vm, x.output_readers_per_vm, x.connects_per_vm, x.users_per_vm,
-                  x.passes_per_vm, x.events_kept);
+                  x.subscriptions_per_user, x.streams, x.streams_per_user, x.images,
+                  x.images_per_user, x.references_per_user, x.subscribers_per_vm,
+                  x.output_readers_per_vm, x.connects_per_vm, x.users_per_vm, x.passes_per_vm,
+                  x.events_kept);
 }
 
 auto limits_of(const service_bounds& x) {

@@ -195,6 +195,7 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.grants = grants_;
   options.tickets = tickets;
   options.logs = io::kept_log_reader::make(service_->state_dir());
+  options.streams = io::make_credited_sockets();
   options.stop_grace = config_.stop_grace;
   options.reference_grace = config_.reference_grace;
   options.longest_stop = longest_stop(service_->options().timeouts, config_.stop_grace);

@@ -9,6 +9,7 @@ door_limits::door_limits(const door_bounds& bounds)
                bounds.requests_per_user),
       subscriptions({"subscriptions", "subscriptions"}, bounds.subscriptions,
                     bounds.subscriptions_per_user),
+      streams({"streams", "streams"}, bounds.streams, bounds.streams_per_user),
       images({"images", "images that are not made yet"}, bounds.images, bounds.images_per_user),
       references({"references_per_user", "references to"}, bounds.references_per_user),
       subscribers({"subscribers_per_vm", "subscribers"}, bounds.subscribers_per_vm),
@@ -21,7 +22,7 @@ door_limits::door_limits(const door_bounds& bounds)
 
 std::vector<limit_info> door_limits::of(const caller& who) const {
   std::vector<limit_info> all;
-  for (const auto* one : {&vms, &requests, &subscriptions, &images})
+  for (const auto* one : {&vms, &requests, &subscriptions, &streams, &images})
     one->show_own(all, who);
   return all;
 }

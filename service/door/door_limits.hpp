@@ -15,6 +15,7 @@ struct door_limits {
   quota vms;
   quota requests;
   quota subscriptions;
+  quota streams;
   quota images;
   vm_bound references; ///< Of one principal.
   vm_bound subscribers;

@@ -30,6 +30,7 @@ void doorkeeper_state::down(const caf::down_msg& gone) {
     return forget(*vm);
   monitors_.forget(gone.source);
   watchers_.remove(gone.source);
+  streams_.remove_all(gone.source);
   auto lost = gone.reason == caf::exit_reason::remote_link_unreachable;
   for (auto& [cid, vm] : vms_.all()) {
     vm.subscribers.remove(gone.source);
@@ -119,6 +120,23 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
         port < first_unprivileged_port ? door_request::connect_privileged : door_request::connect;
       return let(request, cid, [&](const vm_permit& by) { return connect(by, port, bound); });
     },
+    [this](caf::connect_atom, stream_atom, vm_cid cid, std::uint32_t port, caf::timespan bound) {
+      auto request = port < first_unprivileged_port ? door_request::connect_stream_privileged
+                                                    : door_request::connect_stream;
+      return let(request, cid,
+                 [&](const vm_permit& by) { return connect_stream(by, request, port, bound); });
+    },
+    [this](stream_piece& piece) {
+      let_stream(door_request::write_stream, piece.stream,
+                 [&](const permit& by) { write_stream(by, std::move(piece)); });
+    },
+    [this](credit_atom, stream_atom, std::uint64_t number, std::uint64_t bytes) {
+      let_stream(door_request::grant_stream, number,
+                 [&](const permit& by) { grant_stream(by, number, bytes); });
+    },
+    [this](caf::close_atom, stream_atom, std::uint64_t number) {
+      let(door_request::close_stream, [&](const permit& by) { close_stream(by, number); });
+    },
     [this](caf::open_atom, output_atom, vm_cid cid) {
       return let(door_request::open_output, cid,
                  [&](const vm_permit& by) { return open_output(by); });
@@ -195,6 +213,9 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
     },
     [this](failed_atom, std::uint64_t number, std::int32_t code, std::string& what) {
       log_read_failed(number, code, std::move(what));
+    },
+    [this](finished_atom, stream_atom, std::uint64_t number, bool hung_up, std::string& why) {
+      stream_over(number, hung_up, std::move(why));
     },
   };
 }

@@ -8,6 +8,7 @@
 #include "crosvisor/service/door/door_limits.hpp"
 #include "crosvisor/service/door/gate.hpp"
 #include "crosvisor/service/door/passed_words.hpp"
+#include "crosvisor/service/door/stream_table.hpp"
 #include "crosvisor/service/door/vm_table.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -28,6 +29,11 @@ namespace crosvisor::door {
 inline constexpr caf::timespan max_grace = std::chrono::hours{1};
 /// How many tickets a request may name.
 inline constexpr std::size_t max_tickets_per_request = 4096;
+/// How long a VM gets to be found dead after its end of a stream is gone.
+inline constexpr caf::timespan hangup_bound = std::chrono::milliseconds{500};
+
+/// Between zero and max_grace.
+caf::timespan clamped(caf::timespan wanted);
 
 /// Each handler names its door_request, and what it calls takes the permit that the gate makes of
 /// that (let()); so none can be written that forgets to ask.
@@ -60,6 +66,11 @@ private:
   caf::result<std::vector<limit_info>> get_limits(const permit& by);
   caf::result<vm_info> stop(const vm_permit& by, caf::timespan grace);
   caf::result<ticket> connect(const vm_permit& by, std::uint32_t port, caf::timespan bound);
+  caf::result<std::uint64_t> connect_stream(const vm_permit& by, door_request asked,
+                                            std::uint32_t port, caf::timespan bound);
+  void write_stream(const permit& by, stream_piece piece);
+  void grant_stream(const permit& by, std::uint64_t number, std::uint64_t bytes);
+  void close_stream(const permit& by, std::uint64_t number);
   caf::result<ticket> open_output(const vm_permit& by);
   caf::result<caf::ok_atom> subscribe_output(const vm_permit& by);
   void grant_output(const vm_permit& by, std::uint64_t bytes);
@@ -87,6 +98,7 @@ private:
   void lost_expired(vm_cid cid, std::uint64_t number);
   void log_read_done(std::uint64_t number, log_piece piece);
   void log_read_failed(std::uint64_t number, int code, std::string what);
+  void stream_over(std::uint64_t number, bool hung_up, std::string why);
   void down(const caf::down_msg& gone);
 
   // -- what an earlier door had -------------------------------------------------
@@ -130,6 +142,18 @@ private:
   void answer_drained();
   void stop_monitoring(const std::vector<caf::actor_addr>& all);
 
+  /// The sender's stream with this number, if it may still use it; one that it may not is ended.
+  stream_entry* stream_of(const permit& by, std::uint64_t number);
+  void open_stream(caf::typed_response_promise<std::uint64_t> answer, stream_entry stream,
+                   vm_cid cid, const vsock_socket& socket);
+  io::credited_socket_callbacks callbacks_of(std::uint64_t number,
+                                             const stream_client_actor& client);
+  /// Closes it, and says why.
+  void end_stream(std::uint64_t number, caf::error why);
+  void forget_stream(std::uint64_t number, caf::error why);
+  /// The VM is dead: what it had sent still comes.
+  void finish_streams(const vm_entry& vm);
+
   /// The descriptors of the tickets, all or none; those of a failure are closed.
   caf::expected<vm_files> redeem(const ticket_list& tickets);
   /// None where `who` can be passed descriptors.
@@ -167,6 +191,16 @@ private:
     });
   }
 
+  /// The same for what is said of a stream, which ends where its client may not say it any more.
+  template <class Then>
+  void let_stream(door_request request, std::uint64_t number, Then then) {
+    auto by = gate_->enter(request, self_->current_sender());
+    if (by)
+      return then(*by);
+    if (self_->current_sender() && streams_.find(number, self_->current_sender()->address()))
+      end_stream(number, by.error());
+  }
+
   template <class Permit, class Then>
   static auto run(caf::expected<Permit> by, Then& then) -> decltype(then(*by)) {
     if constexpr (std::is_void_v<decltype(then(*by))>) {
@@ -196,6 +230,7 @@ private:
   io::told_events told_;
   passed_words words_;
   std::map<std::uint64_t, log_read> log_reads_;
+  stream_table streams_;
   std::uint64_t last_number_ = 0; ///< Of lost references and log reads.
   bool draining_ = false;
   caf::timespan drain_grace_{};

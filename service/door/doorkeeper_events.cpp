@@ -130,6 +130,7 @@ void doorkeeper_state::publish(vm_entry& vm, vm_event event) {
 void doorkeeper_state::bury(vm_entry& vm) {
   stop_monitoring(vm.references.clear());
   stop_monitoring(vm.subscribers.clear());
+  finish_streams(vm);
   answer_drained();
 }
 

@@ -56,7 +56,8 @@ caf::result<std::vector<limit_info>> doorkeeper_state::get_limits(const permit& 
 void doorkeeper_state::show_limits(std::vector<limit_info>& to) {
   const auto& vms = vms_.all();
   auto now = self_->clock().now();
-  for (const auto* one : {&limits_.vms, &limits_.requests, &limits_.subscriptions, &limits_.images})
+  for (const auto* one :
+       {&limits_.vms, &limits_.requests, &limits_.subscriptions, &limits_.streams, &limits_.images})
     one->show(to);
   auto add = [&](const vm_bound& bound, auto count) {
     to.push_back(bound.info(most_of(vms, count)));

@@ -16,11 +16,11 @@ caf::error no_service() {
   return caf::make_error(vm_errc::shutting_down, "the service has ended");
 }
 
+} // namespace
+
 caf::timespan clamped(caf::timespan wanted) {
   return std::clamp(wanted, caf::timespan::zero(), max_grace);
 }
-
-} // namespace
 
 caf::result<vm_info> doorkeeper_state::get_state(const vm_permit& by) {
   return ask_vm<vm_info>(by, options_.timeouts.state, caf::get_atom::value, state_atom::value);

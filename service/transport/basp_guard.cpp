@@ -49,8 +49,11 @@ verdict basp_guard::payload(std::string_view bytes) {
 }
 
 service_guard::service_guard(std::shared_ptr<const terms> allowed,
-                             std::shared_ptr<node_table> nodes)
-    : basp_guard(allowed->message_bytes), allowed_(std::move(allowed)), nodes_(std::move(nodes)) {}
+                             std::shared_ptr<node_table> nodes, std::shared_ptr<io::outflow> to)
+    : basp_guard(allowed->message_bytes),
+      allowed_(std::move(allowed)),
+      nodes_(std::move(nodes)),
+      to_(std::move(to)) {}
 
 service_guard::~service_guard() {
   if (peer_ && !handed_over_)
@@ -113,7 +116,7 @@ verdict service_guard::judge_handshake(wire_reader payload) {
   if (!process_ids_.empty()
       && std::find(process_ids_.begin(), process_ids_.end(), node->pid) == process_ids_.end())
     return close("the node id of another process");
-  switch (nodes_->bind(*node, *who_)) {
+  switch (nodes_->bind(*node, *who_, to_)) {
     case node_table::answer::bound: break;
     case node_table::answer::in_use: return close("a node id that is in use");
     case node_table::answer::anothers: return close("a node id that was another's lately");

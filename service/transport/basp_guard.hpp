@@ -97,8 +97,9 @@ public:
     std::uint32_t message_bytes = 0;
   };
 
-  /// @param nodes where the client's node is bound.
-  service_guard(std::shared_ptr<const terms> allowed, std::shared_ptr<node_table> nodes);
+  /// @param nodes where the client's node is bound, with what is on its way there.
+  service_guard(std::shared_ptr<const terms> allowed, std::shared_ptr<node_table> nodes,
+                std::shared_ptr<io::outflow> to = nullptr);
 
   /// Gives the node free again, unless CAF knows of it: then its broker does (guarded_broker.hpp).
   ~service_guard() override;
@@ -124,6 +125,7 @@ private:
 
   std::shared_ptr<const terms> allowed_;
   std::shared_ptr<node_table> nodes_;
+  std::shared_ptr<io::outflow> to_;
   std::optional<caller> who_;
   std::vector<std::uint32_t> process_ids_;
   std::unordered_set<std::uint64_t> actors_;

@@ -33,6 +33,7 @@ std::shared_ptr<const client_guard::terms> make_terms(caf::actor_system& system)
   add_inputs<subscriber_actor>(terms.telegrams);
   add_inputs<output_reader_actor>(terms.telegrams);
   add_inputs<progress_actor>(terms.telegrams);
+  add_inputs<stream_client_actor>(terms.telegrams);
   terms.message_bytes = max_answer_bytes;
   return std::make_shared<const client_guard::terms>(std::move(terms));
 }

@@ -99,6 +99,7 @@ void guarded_connection::flush() {
     waiting.clear();
   if (waiting.empty() || (terms_.waits_for_greeting && !terms_.guard->greeted()))
     return;
+  tell_unwritten(in_flight_ + waiting.size());
   if (!account())
     return end("it does not read its answers (limits.unread_kib)");
   sent_ = clock::now();
@@ -200,6 +201,13 @@ void guarded_connection::data_transferred(caf::execution_unit*, std::size_t,
   in_flight_ = remaining == waiting ? waiting : remaining - waiting;
   if (terms_.slot != nullptr)
     terms_.slot->hold(remaining + (in_payload_ ? terms_.guard->awaited() : 0));
+  tell_unwritten(remaining);
+}
+
+void guarded_connection::tell_unwritten(std::size_t bytes) {
+  auto before = std::exchange(unwritten_, bytes);
+  if (terms_.outflow)
+    terms_.outflow->set_unwritten(bytes, bytes > before ? bytes - before : 0);
 }
 
 void guarded_connection::graceful_shutdown() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/io/result.hpp"
+#include "crosvisor/io/stream/outflow.hpp"
 #include "crosvisor/service/transport/basp_guard.hpp"
 #include "crosvisor/service/transport/connection_quota.hpp"
 
@@ -37,6 +38,8 @@ struct connection_terms {
   std::chrono::milliseconds silence = std::chrono::milliseconds{0};
   /// Of what was sent but not read.
   std::size_t unread_bytes = 8u << 20;
+  /// Told how much that is; null: nobody asks.
+  std::shared_ptr<io::outflow> outflow = nullptr;
   /// Called once when this side ends it, with why; on the I/O thread.
   std::function<void(const std::string& why)> on_end = nullptr;
 };
@@ -92,6 +95,8 @@ private:
   bool finish(caf::execution_unit* context);
   void look_after();
   bool account();
+  /// Tells that so many bytes are not written.
+  void tell_unwritten(std::size_t bytes);
   void send_heartbeat();
 
   connection_terms terms_;
@@ -107,6 +112,8 @@ private:
   bool bloated_ = false;
   /// Bytes that the stream is writing; those in wr_buf() follow.
   std::size_t in_flight_ = 0;
+  /// As it was told last.
+  std::size_t unwritten_ = 0;
 };
 
 } // namespace crosvisor::transport

@@ -66,7 +66,8 @@ io::result<connection_terms> listener_terms::welcome() {
     return io::failure{
       0, "there are as many connections as there may be, or as may be of nobody yet, which is "
          "half of them (limits.connections)"};
-  terms.guard = std::make_unique<service_guard>(guard_terms_, nodes_);
+  terms.outflow = std::make_shared<io::outflow>();
+  terms.guard = std::make_unique<service_guard>(guard_terms_, nodes_, terms.outflow);
   terms.handshake = options_.limits.handshake;
   terms.unread_bytes = options_.limits.unread_bytes;
   return terms;

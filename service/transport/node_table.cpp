@@ -2,10 +2,12 @@
 #include "crosvisor/service/transport/node_table.hpp"
 
 #include <iterator>
+#include <utility>
 
 namespace crosvisor::transport {
 
-node_table::answer node_table::bind(const node_key& node, const caller& who) {
+node_table::answer node_table::bind(const node_key& node, const caller& who,
+                                    std::shared_ptr<io::outflow> to) {
   std::lock_guard guard{mutex_};
   if (bound_.count(node) != 0)
     return answer::in_use;
@@ -17,7 +19,7 @@ node_table::answer node_table::bind(const node_key& node, const caller& who) {
     ends_.erase(before->second.place);
     past_.erase(before);
   }
-  bound_.emplace(node, who);
+  bound_.emplace(node, present{who, std::move(to)});
   return answer::bound;
 }
 
@@ -26,7 +28,7 @@ void node_table::free(const node_key& node) {
   auto found = bound_.find(node);
   if (found == bound_.end())
     return;
-  auto who = std::move(found->second);
+  auto who = std::move(found->second.who);
   who.groups.clear();
   bound_.erase(found);
   auto now = now_();
@@ -40,7 +42,13 @@ std::optional<caller> node_table::find(const node_key& node) const {
   auto found = bound_.find(node);
   if (found == bound_.end())
     return std::nullopt;
-  return found->second;
+  return found->second.who;
+}
+
+std::shared_ptr<io::outflow> node_table::outflow_to(const node_key& node) const {
+  std::lock_guard guard{mutex_};
+  auto found = bound_.find(node);
+  return found == bound_.end() ? nullptr : found->second.to;
 }
 
 std::size_t node_table::size() const {

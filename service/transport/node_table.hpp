@@ -2,6 +2,7 @@
 // Which client is behind which node.
 #pragma once
 
+#include "crosvisor/io/stream/outflow.hpp"
 #include "crosvisor/messages/caller.hpp"
 #include "crosvisor/service/transport/node_key.hpp"
 
@@ -9,6 +10,7 @@
 #include <cstddef>
 #include <functional>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -42,13 +44,17 @@ public:
   enum class answer : std::uint8_t { bound, in_use, anothers };
 
   /// Binds `node` to `who`, until it is freed.
-  answer bind(const node_key& node, const caller& who);
+  /// @param to what is on its way there; may be null.
+  answer bind(const node_key& node, const caller& who, std::shared_ptr<io::outflow> to = nullptr);
 
   /// Its connection has ended.
   void free(const node_key& node);
 
   /// Who is behind it; nothing for one that is not bound.
   std::optional<caller> find(const node_key& node) const;
+
+  /// What is on its way to it; null for one that is not bound.
+  std::shared_ptr<io::outflow> outflow_to(const node_key& node) const;
 
   std::size_t size() const;
 
@@ -57,6 +63,11 @@ public:
 
 private:
   using ends = std::list<std::pair<node_key, std::chrono::steady_clock::time_point>>;
+
+  struct present {
+    caller who;
+    std::shared_ptr<io::outflow> to;
+  };
 
   struct past {
     caller who;
@@ -67,7 +78,7 @@ private:
 
   mutable std::mutex mutex_;
   clock now_;
-  std::unordered_map<node_key, caller, node_key_hash> bound_;
+  std::unordered_map<node_key, present, node_key_hash> bound_;
   std::unordered_map<node_key, past, node_key_hash> past_;
   /// Until when each of past_ is remembered, the oldest first.
   ends ends_;

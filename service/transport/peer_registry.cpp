@@ -31,6 +31,11 @@ std::optional<caller> peer_registry::find(const caf::strong_actor_ptr& sender) c
   return who;
 }
 
+std::shared_ptr<io::outflow> peer_registry::outflow_to(const caf::strong_actor_ptr& whom) const {
+  auto node = whom ? to_node_key(whom->node()) : std::nullopt;
+  return node ? nodes_->outflow_to(*node) : nullptr;
+}
+
 std::shared_ptr<connection_quota> peer_registry::make_quota(const peer_limits& limits) const {
   auto made = connection_quota::make(limits, open_);
   std::lock_guard guard{mutex_};

@@ -23,6 +23,8 @@ public:
   /// node id now.
   std::optional<caller> find(const caf::strong_actor_ptr& sender) const override;
 
+  std::shared_ptr<io::outflow> outflow_to(const caf::strong_actor_ptr& whom) const override;
+
   std::size_t connections() const override { return *open_; }
 
   std::vector<limit_info> limits(const caller* of) const override;

@@ -42,6 +42,15 @@ door_actor::behavior_type answering_door(door_actor::pointer self,
     [=](connect_atom, vm_cid cid, std::uint32_t port, caf::timespan bound) {
       return call(a->connect, self, cid, port, bound);
     },
+    [=](connect_atom, stream_atom, vm_cid cid, std::uint32_t port, caf::timespan bound) {
+      return call(a->connect_stream, self, cid, port, bound);
+    },
+    [=](const stream_piece& piece) {
+      if (a->stream)
+        a->stream(self, piece);
+    },
+    [](credit_atom, stream_atom, std::uint64_t, std::uint64_t) {},
+    [](caf::close_atom, stream_atom, std::uint64_t) {},
     [=](open_atom, output_atom, vm_cid cid) { return call(a->open_output, self, cid); },
     [=](subscribe_atom, output_atom, vm_cid cid) { return call(a->subscribe_output, self, cid); },
     [=](credit_atom, vm_cid cid, std::uint64_t bytes) {

@@ -31,6 +31,8 @@ struct door_answers {
   reply<balloon_info, vm_cid> balloon;
   reply<caf::ok_atom, vm_cid, std::uint64_t> set_balloon;
   reply<ticket, vm_cid, std::uint32_t, caf::timespan> connect;
+  reply<std::uint64_t, vm_cid, std::uint32_t, caf::timespan> connect_stream;
+  std::function<void(door, const stream_piece&)> stream;
   reply<ticket, vm_cid> open_output, pass;
   reply<caf::ok_atom, vm_cid> subscribe_output;
   std::function<void(door, vm_cid, std::uint64_t)> credit;

@@ -2,12 +2,14 @@
 #include "crosvisor/cli/vm_commands.hpp"
 
 #include "crosvisor/cli/exit_code.hpp"
+#include "crosvisor/cli/guest_port.hpp"
 #include "crosvisor/cli/vm_request.hpp"
 #include "crosvisor/tests/cli/fake_connection.hpp"
 
 #include <caf/test/dsl.hpp>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <atomic>
 
@@ -215,7 +217,7 @@ CAF_TEST(a port of the guest is a descriptor) {
   service.left["socket"].reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
   auto socket = connect_port(service, {"demo", 5555, {}, {}});
   CAF_REQUIRE_EQUAL(told(socket), "done");
-  CAF_CHECK(static_cast<bool>(std::get<io::unique_fd>(socket)));
+  CAF_CHECK(static_cast<bool>(std::get<guest_port>(socket).socket));
   CAF_CHECK_EQUAL(asked_port.load(), 5555u);
   CAF_CHECK_EQUAL(told(connect_port(service, {"demo", 5555, {}, {}})), "1 no such ticket");
   answers().connect = [](door, vm_cid, std::uint32_t, caf::timespan) -> caf::result<ticket> {
@@ -223,10 +225,33 @@ CAF_TEST(a port of the guest is a descriptor) {
   };
   CAF_CHECK_EQUAL(told(connect_port(service, {"demo", 5555, {}, {}})),
                   "1 nobody listens on port 5555");
+}
+
+CAF_TEST(a port of a guest on another host is a stream) {
   service.at = {endpoint_kind::tls, "", "far.example", 7443};
+  answers().connect_stream = [](door, vm_cid, std::uint32_t,
+                                caf::timespan) -> caf::result<std::uint64_t> {
+    return refusal_of(vm_errc::connection_refused, "nobody listens on port 5555");
+  };
   CAF_CHECK_EQUAL(told(connect_port(service, {"demo", 5555, {}, {}})),
-                  "1 a guest's port is reached on its own host alone, and tls://far.example:7443 "
-                  "is on another");
+                  "1 nobody listens on port 5555");
+  answers().connect_stream = [](door self, vm_cid, std::uint32_t port,
+                                caf::timespan) -> caf::result<std::uint64_t> {
+    auto client = caf::actor_cast<stream_client_actor>(self->current_sender());
+    self->delayed_send(client, 0s, stream_piece{port, "hello", false});
+    self->delayed_send(client, 0s, closed_atom::value, std::uint64_t{port},
+                       refusal_of(vm_errc::wrong_state, "VM 2048 is dead: crash"));
+    return port;
+  };
+  auto made = connect_port(service, {"demo", 5555, {}, {}});
+  CAF_REQUIRE_EQUAL(told(made), "done");
+  auto& port = std::get<guest_port>(made);
+  char bytes[16] = {};
+  CAF_CHECK_EQUAL(::read(port.socket.get(), bytes, 5), 5);
+  CAF_CHECK_EQUAL(std::string{bytes}, "hello");
+  CAF_CHECK_EQUAL(::read(port.socket.get(), bytes, 1), 0);
+  CAF_REQUIRE(port.ended);
+  CAF_CHECK_EQUAL(sentence_of(port.ended->get()), "VM 2048 is dead: crash");
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

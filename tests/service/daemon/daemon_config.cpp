@@ -112,7 +112,8 @@ CAF_TEST(every key is read) {
 CAF_TEST(every bound is read) {
   auto config = good(R"({
     "limits": {"vms": 1, "requests": 2, "requests_per_user": 3, "subscriptions": 4,
-               "subscriptions_per_user": 5, "images": 6, "images_per_user": 7, "tickets": 8,
+               "subscriptions_per_user": 5, "streams": 21, "streams_per_user": 22, "images": 6,
+               "images_per_user": 7, "tickets": 8,
                "tickets_per_user": 9, "references_per_user": 10, "subscribers_per_vm": 11,
                "output_readers_per_vm": 12, "connects_per_vm": 13, "users_per_vm": 14,
                "passes_per_vm": 15, "events_kept": 16, "output_kib": 64},
@@ -126,6 +127,8 @@ CAF_TEST(every bound is read) {
   CAF_CHECK_EQUAL(bounds.door.subscriptions, 4u);
   CAF_CHECK_EQUAL(bounds.door.subscriptions_per_user, 5u);
   CAF_CHECK_EQUAL(bounds.door.images, 6u);
+  CAF_CHECK_EQUAL(bounds.door.streams, 21u);
+  CAF_CHECK_EQUAL(bounds.door.streams_per_user, 22u);
   CAF_CHECK_EQUAL(bounds.door.images_per_user, 7u);
   CAF_CHECK_EQUAL(bounds.tickets.in_all, 8u);
   CAF_CHECK_EQUAL(bounds.tickets.per_uid, 9u);

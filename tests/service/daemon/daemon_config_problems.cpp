@@ -45,6 +45,7 @@ CAF_TEST(every wrong value is refused where it stands) {
     {"limits", "subscriptions", "0", "0 is out of range; allowed is 1 to 1048576"},
     {"limits", "subscriptions_per_user", "0", "0 is out of range; allowed is 1 to 65536"},
     {"limits", "images", "0", "0 is out of range; allowed is 1 to 65536"},
+    {"limits", "streams_per_user", "0", "0 is out of range; allowed is 1 to 65536"},
     {"limits", "images_per_user", "0", "0 is out of range; allowed is 1 to 65536"},
     {"limits", "tickets", "0", "0 is out of range; allowed is 1 to 65536"},
     {"limits", "tickets_per_user", "0", "0 is out of range; allowed is 1 to 65536"},

@@ -5,6 +5,7 @@
 #include "crosvisor/service/door.hpp"
 #include "crosvisor/service/service.hpp"
 #include "crosvisor/tests/actors/fixture.hpp"
+#include "crosvisor/tests/fakes/fake_credited_sockets.hpp"
 #include "crosvisor/tests/fakes/fake_door_parts.hpp"
 
 #include <fcntl.h>
@@ -38,6 +39,8 @@ struct inbox {
   std::vector<vm_event> events;
   std::vector<output_chunk> pieces;
   std::vector<job_progress> progress;
+  /// What was said of streams: `3: bytes`, `3: last`, `3 +65536`, `3 closed: why`.
+  std::vector<std::string> streams;
   /// Whether all of it came from the door.
   bool from_door = true;
 };
@@ -73,6 +76,7 @@ struct door_fixture : actor_fixture {
   std::shared_ptr<fake_tickets> tickets = std::make_shared<fake_tickets>();
   std::shared_ptr<fake_logs> logs = std::make_shared<fake_logs>();
   std::shared_ptr<shared_grants> grants = std::make_shared<shared_grants>(permission_grants{});
+  std::shared_ptr<fake_credited_sockets> sockets = std::make_shared<fake_credited_sockets>();
   permission_grants granted;
   io::backend host;
   service_options serving;
@@ -97,6 +101,7 @@ struct door_fixture : actor_fixture {
     options.grants = grants;
     options.tickets = tickets;
     options.logs = logs;
+    options.streams = sockets;
     open();
   }
 
@@ -145,6 +150,20 @@ struct door_fixture : actor_fixture {
         [=](const job_progress& far) {
           note();
           got->progress.push_back(far);
+        },
+        [=](const stream_piece& piece) {
+          note();
+          got->streams.push_back(std::to_string(piece.stream) + ": "
+                                 + (piece.last ? "last" : piece.bytes));
+        },
+        [=](credit_atom, stream_atom, std::uint64_t number, std::uint64_t bytes) {
+          note();
+          got->streams.push_back(std::to_string(number) + " +" + std::to_string(bytes));
+        },
+        [=](closed_atom, std::uint64_t number, const caf::error& why) {
+          note();
+          got->streams.push_back(std::to_string(number)
+                                 + " closed: " + (why ? words_of(why) : "in order"));
         },
       };
     });

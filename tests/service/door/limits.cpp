@@ -268,7 +268,8 @@ CAF_TEST(the names are stable and each says its key) {
   for (const auto& one : limits_for(c))
     text += one.name + (one.key == "limits." + one.name ? "" : " (" + one.key + ')') + '\n';
   CAF_CHECK_EQUAL(text, "vms\nvms_per_user\nrequests\nrequests_per_user\nsubscriptions\n"
-                        "subscriptions_per_user\nimages\nimages_per_user\nreferences_per_user\n"
+                        "subscriptions_per_user\nstreams\nstreams_per_user\nimages\nimages_per_"
+                        "user\nreferences_per_user\n"
                         "subscribers_per_vm\noutput_readers_per_vm\nconnects_per_vm\n"
                         "users_per_vm\npasses_per_vm\nevents_kept\nrestarts (restarts.most)\n"
                         "log_reads ()\ntickets\n");
@@ -290,9 +291,9 @@ CAF_TEST(without debug everybody sees their own alone) {
     for (const auto& one : limits_for(by))
       text += one.name + ' ' + std::to_string(one.used) + ' ' + std::to_string(one.refused) + '\n';
   CAF_CHECK_EQUAL(text, "vms_per_user 1 1\nrequests_per_user 0 0\nsubscriptions_per_user 0 0\n"
-                        "images_per_user 0 0\n"
+                        "streams_per_user 0 0\nimages_per_user 0 0\n"
                         "vms_per_user 0 0\nrequests_per_user 0 0\nsubscriptions_per_user 0 0\n"
-                        "images_per_user 0 0\n");
+                        "streams_per_user 0 0\nimages_per_user 0 0\n");
   limits_for(c);
   CAF_CHECK(asked == (std::vector<std::string>{to_string(alice), to_string(bob), "all"}));
 }

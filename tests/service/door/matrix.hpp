@@ -91,6 +91,11 @@ inline const std::vector<row> rows = {
   {door_request::end_drain, root_alone},
   {door_request::get_limits, anybody},
   {door_request::get_all_limits, debuggers},
+  {door_request::connect_stream, users},
+  {door_request::connect_stream_privileged, "dddddndd+d+ddddd+"},
+  {door_request::write_stream, no_answer, managers},
+  {door_request::grant_stream, no_answer, managers},
+  {door_request::close_stream, no_answer, anybody},
 };
 
 } // namespace crosvisor::tests

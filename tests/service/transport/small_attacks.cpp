@@ -104,6 +104,17 @@ std::vector<attack> bad_contents() {
     says("an urgent message", list_content(), 0x0000000000000001),
     says("a stream's message", list_content(), 0x2000000000000001),
     says("more than may be", std::string((1u << 20) + 1, 'x')),
+    says("a piece of a stream of almost 4 GiB",
+         content("@<>+crosvisor::stream_piece", number(1, 8) + size_of(0xfffffff0))),
+    says("a piece of a stream and more",
+         content("@<>+crosvisor::stream_piece", number(1, 8) + text("x") + number(0, 1) + "x")),
+    says("that a stream is closed, which is the door's to say",
+         content("@<>+@atom+@u64+@error", atom(caf::atom("closed")) + number(1, 8)
+                                            + error(number(0, 2) + text("@<>")))),
+    says("that a stream is over, which is the door's own",
+         content("@<>+@atom+@atom+@u64+bool+@str",
+                 atom(caf::atom("finished")) + atom(caf::atom("stream")) + number(1, 8)
+                   + number(0, 1) + text(""))),
   };
 }
 
