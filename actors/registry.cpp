@@ -2,7 +2,7 @@
 #include "crosvisor/actors/registry.hpp"
 
 #include "crosvisor/actors/vm_supervisor.hpp"
-#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/logged_events.hpp"
 
 #include <caf/expected.hpp>
 
@@ -16,6 +16,13 @@ namespace {
 
 /// How many CIDs that other programs hold are passed over for one VM.
 constexpr std::size_t max_skipped_cids = 4096;
+
+/// What counts apart, so that no guest can make more of it.
+const char* port_name(std::uint32_t port) {
+  if (port == payload_output_port)
+    return "output";
+  return port == payload_status_port ? "status" : "other";
+}
 
 std::string range_text(const cid_range& range) {
   return std::to_string(range.first) + " to " + std::to_string(range.last);
@@ -50,6 +57,7 @@ caf::expected<registry_state::fresh_cid> registry_state::claim() {
 
 caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files files,
                                                       vmm_choice choice, caller owner) {
+  auto began = unix_time_us();
   if (draining_)
     return caf::make_error(vm_errc::shutting_down, "the service is shutting down");
   if (const auto* vm = living(config.name))
@@ -59,25 +67,28 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
   if (!claimed)
     return claimed.error();
   auto cid = claimed->cid;
+  std::vector<vm_step> steps{{"cid", began, unix_time_us()}};
   if (config.name.empty())
     config.name = "vm-" + std::to_string(cid);
   auto info = describe_new_vm(cid, config, choice);
   info.owner = std::move(owner);
   auto supervisor = supervise(
-    {cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr}, info, {});
+    {cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr}, info, {},
+    std::move(steps));
   auto in_kernel = claimed->vsock && *claimed->vsock;
   vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock), in_kernel});
-  log::info({cid, info.name}, "registry created vm {} \"{}\"", cid, info.name);
+  log::event(log::logged_event::vm_created, {cid, info.name}, "registry created vm {} \"{}\"", cid, info.name);
   return {caf::actor_cast<vm_actor>(supervisor), std::move(info)};
 }
 
 vm_supervisor_actor registry_state::supervise(io::launch_request request, vm_info info,
-                                              std::optional<vm_past> past) {
+                                              std::optional<vm_past> past,
+                                              std::vector<vm_step> steps) {
   return self_->spawn<caf::monitored>(
     vm_supervisor,
     vm_supervisor_options{std::move(request), std::move(info), options_.launcher, options_.timeouts,
                           registry_actor{self_}, options_.streams, options_.privileged_ports,
-                          options_.images, std::move(past)});
+                          options_.images, std::move(past), std::move(steps)});
 }
 
 void registry_state::adopt(io::kept_vm kept) {
@@ -93,11 +104,12 @@ void registry_state::adopt(io::kept_vm kept) {
   claim_again(kept);
   auto record = read_record(kept);
   auto info = describe_kept_vm(kept, record);
-  log::info({cid, info.name}, "registry adopts vm {} \"{}\"", cid, info.name);
+  log::event(log::logged_event::vm_adopted, {cid, info.name}, "registry adopts vm {} \"{}\"", cid, info.name);
   auto notes = kept.notes;
   auto supervisor = supervise({cid, std::move(kept.config), kept.choice, nullptr, kept.vsock,
                                nullptr, nullptr, std::move(kept.notes)},
-                              info, vm_past{std::move(record), std::move(options_.histories[cid])});
+                              info, vm_past{std::move(record), std::move(options_.histories[cid])}, {});
+  ++adopted_count_;
   auto in_kernel = kept.vsock && *kept.vsock;
   vms_.emplace(
     cid, entry{supervisor, std::move(info), std::move(kept.vsock), in_kernel, std::move(notes)});
@@ -211,6 +223,42 @@ caf::result<claimed_cid> registry_state::reclaim(vm_cid cid) {
   return held;
 }
 
+std::vector<metric_family> registry_state::metrics() const {
+  metric_family vms{"crosvisor_vms", "VMs by their state, dead ones that are not forgotten included.",
+                    metric_kind::gauge, {}};
+  for (auto state : {vm_state::not_started, vm_state::starting, vm_state::started, vm_state::ready,
+                     vm_state::finished, vm_state::dead})
+    add_sample(vms, {{"state", to_string(state)}},
+               static_cast<double>(std::count_if(vms_.begin(), vms_.end(), [&](const auto& vm) {
+                 return vm.second.info.state == state;
+               })));
+  metric_family suspended{"crosvisor_vms_suspended", "VMs that are suspended.", metric_kind::gauge,
+                          {}};
+  add_sample(suspended, {},
+             static_cast<double>(std::count_if(vms_.begin(), vms_.end(), [](const auto& vm) {
+               return vm.second.info.suspended;
+             })));
+  metric_family adopted{"crosvisor_vms_adopted_total",
+                        "VMs that were taken back from their keepers.", metric_kind::counter, {}};
+  add_sample(adopted, {}, static_cast<double>(adopted_count_));
+  metric_family cids{"crosvisor_cids", "CIDs of the configured range.", metric_kind::gauge, {}};
+  auto free = pool_->available();
+  std::size_t all = std::size_t{pool_->range().last} - pool_->range().first + 1;
+  add_sample(cids, {{"use", "free"}}, static_cast<double>(free));
+  add_sample(cids, {{"use", "taken"}}, static_cast<double>(all - free));
+  metric_family guests{"crosvisor_guest_connections_total",
+                       "Connections that guests have opened to ports of the host.",
+                       metric_kind::counter, {}};
+  for (const auto* port : {"output", "status", "other"})
+    for (auto taken : {true, false}) {
+      auto count = connections_.find({port, taken});
+      add_sample(guests, {{"port", port}, {"result", taken ? "taken" : "closed"}},
+                 count == connections_.end() ? 0 : static_cast<double>(count->second));
+    }
+  return {std::move(vms), std::move(suspended), std::move(adopted), std::move(cids),
+          std::move(guests)};
+}
+
 void registry_state::forget(const caf::actor_addr& supervisor) {
   auto i = std::find_if(vms_.begin(), vms_.end(), [&](const auto& vm) {
     return vm.second.supervisor.address() == supervisor;
@@ -245,6 +293,10 @@ registry_actor::behavior_type registry_state::make_behavior(registry_options opt
     [this](list_atom) { return list(); },
     [this](caf::get_atom, adopted_atom) { return adopted(); },
     [this](vm_info& info) { update(std::move(info)); },
+    [this](caf::connect_atom, std::uint32_t port, bool taken) {
+      ++connections_[{port_name(port), taken}];
+    },
+    [this](caf::get_atom, metrics_atom) { return metrics(); },
     [this](claim_atom, vm_cid cid) { return reclaim(cid); },
     [this](drain_atom, caf::timespan grace) { return drain(grace); },
     [this](leave_atom) { return leave(); },

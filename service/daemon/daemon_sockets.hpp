@@ -25,6 +25,9 @@ struct daemon_sockets {
   io::unique_fd clients;     ///< AF_UNIX, SOCK_STREAM.
   io::unique_fd descriptors; ///< AF_UNIX, SOCK_SEQPACKET.
   io::unique_fd tls;         ///< TCP; -1: other hosts are not served.
+  /// Where Prometheus asks; -1: it is not served.
+  io::unique_fd metrics;
+  std::optional<io::unix_listener> metrics_file;
   std::string path;          ///< Of `clients`.
 
   /// Nobody finds the way in any more.

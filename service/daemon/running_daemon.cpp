@@ -5,7 +5,7 @@
 #include "crosvisor/io/file_event_journal.hpp"
 #include "crosvisor/io/keeper/keeper_record.hpp"
 #include "crosvisor/io/log/kept_log_reader.hpp"
-#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/logged_events.hpp"
 #include "crosvisor/io/service_signals.hpp"
 #include "crosvisor/io/systemd/inherited_sockets.hpp"
 #include "crosvisor/io/systemd/notify.hpp"
@@ -17,6 +17,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -42,6 +43,16 @@ caller this_process() {
   return self;
 }
 
+/// The door has the answer within its own bounds.
+constexpr caf::timespan metrics_bound = std::chrono::seconds{15};
+
+void ask_for_metrics(caf::event_based_actor* self, const door_actor& door,
+                     const std::function<void(io::result<std::vector<metric_family>>)>& done) {
+  self->request(door, metrics_bound, caf::get_atom::value, metrics_atom::value)
+    .then([done](std::vector<metric_family>& all) { done(std::move(all)); },
+          [done](const caf::error& why) { done(io::failure{0, sentence_of(why)}); });
+}
+
 } // namespace
 
 running_daemon::running_daemon(daemon_config config, daemon_places places, bool user)
@@ -53,6 +64,7 @@ running_daemon::running_daemon(daemon_config config, daemon_places places, bool 
 
 running_daemon::~running_daemon() {
   close_entrance();
+  metrics_.reset();
   if (!service_)
     return;
   transport::close_all(service_->system());
@@ -75,14 +87,14 @@ io::result<void> running_daemon::start() {
   for (auto next : {step{&running_daemon::open_sockets}, step{&running_daemon::hear_signals},
                     step{&running_daemon::open_journal}, step{&running_daemon::start_service},
                     step{&running_daemon::adopt}, step{&running_daemon::open_door},
-                    step{&running_daemon::listen}})
+                    step{&running_daemon::listen}, step{&running_daemon::serve_metrics}})
     if (auto done = (this->*next)(); !done) {
       give_back();
       return done;
     }
   spawn_watchers();
   spawn_autostart(service_->system(), std::exchange(autostarted_, {}), door_timeouts{}.start);
-  log::info("daemon serves socket \"{}\"", sockets_->path);
+  log::event(log::logged_event::serving, "daemon serves socket \"{}\"", sockets_->path);
   io::notify("READY=1");
   return {};
 }
@@ -202,6 +214,10 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.restarts = config_.bounds.restarts;
   options.kept_logs = config_.bounds.logs.vms;
   options.others = limits_elsewhere(tickets);
+  options.more_metrics = [peers = std::weak_ptr{peers_}] {
+    auto known = peers.lock();
+    return known ? known->metrics() : std::vector<metric_family>{};
+  };
   options.journal = journal_;
   options.adopted = adopted_;
   options.is_left_alone = [state = places_.where.state](vm_cid cid) {
@@ -244,6 +260,27 @@ io::result<void> running_daemon::listen() {
     return served;
   auto identity = [holder = identity_] { return holder->get(); };
   return transport::listen_tls(system, door_, std::move(sockets_->tls), peers_, identity, options);
+}
+
+io::result<void> running_daemon::serve_metrics() {
+  if (!sockets_->metrics)
+    return {};
+  io::metrics_server_options options;
+  options.listening = std::move(sockets_->metrics);
+  options.checks_host = config_.metrics->path.empty();
+  options.source = [&system = service_->system(),
+                    door = door_](std::function<void(io::result<std::vector<metric_family>>)> done) {
+    system.spawn(ask_for_metrics, door, std::move(done));
+  };
+  auto opened = io::metrics_server::open(std::move(options));
+  if (!opened)
+    return opened.why();
+  metrics_ = std::move(*opened);
+  log::info("daemon serves metrics at {}", config_.metrics->path.empty()
+                                             ? config_.metrics->address + ":"
+                                                 + std::to_string(config_.metrics->port)
+                                             : config_.metrics->path);
+  return {};
 }
 
 void running_daemon::spawn_watchers() {
@@ -295,7 +332,7 @@ void running_daemon::close_entrance() {
 
 void running_daemon::stop() {
   if (!std::exchange(stopping_, true)) {
-    log::info("daemon stops");
+    log::event(log::logged_event::stopping, "daemon stops");
     auto bound = std::chrono::microseconds{config_.shutdown_bound + std::chrono::seconds{30}};
     io::notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(bound.count()));
     close_entrance();
@@ -307,7 +344,7 @@ void running_daemon::stop() {
 void running_daemon::leave() {
   if (std::exchange(stopping_, true))
     return;
-  log::info("daemon ends and leaves its VMs to their keepers");
+  log::event(log::logged_event::leaving, "daemon ends and leaves its VMs to their keepers");
   io::notify("STOPPING=1");
   close_entrance();
   // First, so that nobody who goes now takes a VM with them.
@@ -323,9 +360,9 @@ void running_daemon::reload() {
   auto next = load_config_of(places_, user_, ::geteuid());
   auto applied = next ? apply(std::move(*next)) : io::result<void>{next.why()};
   if (applied) {
-    log::info("daemon read its configuration anew");
+    log::event(log::logged_event::config_reloaded, "daemon read its configuration anew");
   } else {
-    log::error("daemon keeps its configuration: {}", applied.why().what);
+    log::event(log::logged_event::config_refused, "daemon keeps its configuration: {}", applied.why().what);
     remark = "its configuration was not read anew: " + applied.why().what;
   }
   if (pulse_)

@@ -57,6 +57,7 @@ struct waiting_vm : actor_fixture {
           *answer = pool->make_response_promise<image_product>();
           return *answer;
         },
+        [](caf::get_atom, metrics_atom) { return std::vector<metric_family>{}; },
         [](create_atom, const partition_spec&, const vm_files&) { return caf::ok_atom::value; },
         [](create_atom, const idsig_spec&, const vm_files&, const progress_actor&) {
           return idsig_info{};
