@@ -105,8 +105,8 @@ enum class output_format : std::uint8_t { table, json, jsonl };
 
 /// `crosvisor info`.
 struct info_arguments {
-  std::string vm;      ///< A CID or a name; empty: the host.
-  bool limits = false; ///< The daemon's bounds instead.
+  std::string vm;       ///< A CID or a name; empty: the host.
+  bool limits = false;  ///< The daemon's bounds instead.
   bool metrics = false; ///< What the daemon has counted and measured instead.
   connect_arguments connect;
   output_format output = output_format::table;
@@ -218,9 +218,9 @@ struct usage_error {
 using command_line =
   std::variant<run_arguments, run_app_arguments, create_partition_arguments, create_idsig_arguments,
                create_composite_arguments, inspect_arguments, info_arguments, logs_arguments,
-               verb_arguments, stop_arguments, list_arguments, watch_arguments, timeline_arguments, port_arguments,
-               balloon_arguments, pass_arguments, take_arguments, drain_arguments, text_answer,
-               usage_error>;
+               verb_arguments, stop_arguments, list_arguments, watch_arguments, timeline_arguments,
+               port_arguments, balloon_arguments, pass_arguments, take_arguments, drain_arguments,
+               text_answer, usage_error>;
 
 /// Reads the arguments that follow the program's name. Opens nothing.
 command_line parse_arguments(const std::vector<std::string>& arguments);

@@ -28,8 +28,9 @@ std::string number_text(double value) {
 
 json number_json(double value) {
   constexpr double exact = 9e15;
-  return std::abs(value) < exact && std::trunc(value) == value ? json(static_cast<std::int64_t>(value))
-                                                               : json(value);
+  return std::abs(value) < exact && std::trunc(value) == value
+           ? json(static_cast<std::int64_t>(value))
+           : json(value);
 }
 
 std::string title_of(const metric_family& family, const metric_sample& sample) {
@@ -83,7 +84,8 @@ std::string metric_lines(const std::vector<metric_family>& families) {
   std::string lines;
   for (const auto& family : families)
     for (const auto& sample : family.samples) {
-      json object{{"schema", event_schema}, {"name", family.name}, {"kind", to_string(family.kind)}};
+      json object{
+        {"schema", event_schema}, {"name", family.name}, {"kind", to_string(family.kind)}};
       object.update(sample_json(family, sample));
       lines += json_text(object, false);
     }

@@ -185,8 +185,9 @@ void add_output_format(CLI::App& app, output_format& target,
 void add_arguments(CLI::App& app, info_arguments& target) {
   app.footer(info_footer);
   auto* vm = add_vm(app, target.vm, false);
-  auto* limits = app.add_flag("--limits", target.limits, "Show the daemon's bounds, and what of them is in use")
-                   ->excludes(vm);
+  auto* limits =
+    app.add_flag("--limits", target.limits, "Show the daemon's bounds, and what of them is in use")
+      ->excludes(vm);
   app.add_flag("--metrics", target.metrics, "Show what the daemon has counted and measured")
     ->excludes(vm)
     ->excludes(limits);
@@ -246,9 +247,10 @@ void add_arguments(CLI::App& app, timeline_arguments& target) {
   app.footer(timeline_footer);
   add_vm(app, target.vm);
   auto read = [&target](const std::string& text) -> std::string {
-    for (auto [name, format] :
-         {std::pair{"text", timeline_format::text}, {"json", timeline_format::json},
-          {"svg", timeline_format::svg}, {"trace", timeline_format::trace}}) {
+    for (auto [name, format] : {std::pair{"text", timeline_format::text},
+                                {"json", timeline_format::json},
+                                {"svg", timeline_format::svg},
+                                {"trace", timeline_format::trace}}) {
       if (text == name) {
         target.output = format;
         return "";

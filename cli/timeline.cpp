@@ -33,15 +33,11 @@ public:
       case vm_event_kind::created: created_us_ = now; return;
       case vm_event_kind::starting: starting_us_ = now; return;
       case vm_event_kind::started: return begin("kernel", now);
-      case vm_event_kind::payload_started:
-        end_open(now);
-        return begin("payload", now);
+      case vm_event_kind::payload_started: end_open(now); return begin("payload", now);
       case vm_event_kind::ready: return over(event);
       case vm_event_kind::finished:
       case vm_event_kind::dead: return over(event);
-      case vm_event_kind::restarting:
-        over(event);
-        return next();
+      case vm_event_kind::restarting: over(event); return next();
       default: return;
     }
   }

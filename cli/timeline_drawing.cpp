@@ -84,13 +84,14 @@ void escape(std::string& to, std::string_view text) {
 
 std::string svg_text(std::size_t x, std::size_t y, const std::string& words,
                      const char* anchor = "start") {
-  auto text = "<text x=\"" + std::to_string(x) + "\" y=\"" + std::to_string(y)
-              + "\" text-anchor=\"" + anchor + "\">";
+  auto text = "<text x=\"" + std::to_string(x) + "\" y=\"" + std::to_string(y) + "\" text-anchor=\""
+              + anchor + "\">";
   escape(text, words);
   return text + "</text>\n";
 }
 
-/// Dark enough for black words beside them, and told apart by those who see no colours by the words.
+/// Dark enough for black words beside them, and told apart by those who see no colours by the
+/// words.
 constexpr std::array colours{"#4e79a7", "#f28e2b", "#59a14f", "#e15759",
                              "#76b7b2", "#edc948", "#b07aa1", "#9c755f"};
 

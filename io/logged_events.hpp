@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lines of the log that programs look for, each with an id that stays: docs/operations.md has them.
+// Lines of the log that programs look for, each with an id that stays: docs/metrics.md has them.
 #pragma once
 
 #include "crosvisor/io/logging.hpp"

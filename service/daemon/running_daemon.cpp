@@ -50,7 +50,9 @@ void ask_for_metrics(caf::event_based_actor* self, const door_actor& door,
                      const std::function<void(io::result<std::vector<metric_family>>)>& done) {
   self->request(door, metrics_bound, caf::get_atom::value, metrics_atom::value)
     .then([done](std::vector<metric_family>& all) { done(std::move(all)); },
-          [done](const caf::error& why) { done(io::failure{0, sentence_of(why)}); });
+          [done](const caf::error& why) {
+            done(io::failure{0, sentence_of(why)});
+          });
 }
 
 } // namespace
@@ -268,18 +270,18 @@ io::result<void> running_daemon::serve_metrics() {
   io::metrics_server_options options;
   options.listening = std::move(sockets_->metrics);
   options.checks_host = config_.metrics->path.empty();
-  options.source = [&system = service_->system(),
-                    door = door_](std::function<void(io::result<std::vector<metric_family>>)> done) {
+  options.source = [&system = service_->system(), door = door_](
+                     std::function<void(io::result<std::vector<metric_family>>)> done) {
     system.spawn(ask_for_metrics, door, std::move(done));
   };
   auto opened = io::metrics_server::open(std::move(options));
   if (!opened)
     return opened.why();
   metrics_ = std::move(*opened);
-  log::info("daemon serves metrics at {}", config_.metrics->path.empty()
-                                             ? config_.metrics->address + ":"
-                                                 + std::to_string(config_.metrics->port)
-                                             : config_.metrics->path);
+  log::info("daemon serves metrics at {}",
+            config_.metrics->path.empty()
+              ? config_.metrics->address + ":" + std::to_string(config_.metrics->port)
+              : config_.metrics->path);
   return {};
 }
 
@@ -362,7 +364,8 @@ void running_daemon::reload() {
   if (applied) {
     log::event(log::logged_event::config_reloaded, "daemon read its configuration anew");
   } else {
-    log::event(log::logged_event::config_refused, "daemon keeps its configuration: {}", applied.why().what);
+    log::event(log::logged_event::config_refused, "daemon keeps its configuration: {}",
+               applied.why().what);
     remark = "its configuration was not read anew: " + applied.why().what;
   }
   if (pulse_)

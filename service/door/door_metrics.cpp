@@ -53,8 +53,8 @@ void door_metrics::take(const vm_event& event, measured_start& of) {
 }
 
 void door_metrics::show(std::vector<metric_family>& to) const {
-  auto starts = counter("crosvisor_vm_starts_total", "Starts of VMs, each life's.");
-  add_sample(starts, {}, count_of(events_, vm_event_kind::starting));
+  auto started_vms = counter("crosvisor_vm_starts_total", "Starts of VMs, each life's.");
+  add_sample(started_vms, {}, count_of(events_, vm_event_kind::starting));
   auto restarts = counter("crosvisor_vm_restarts_total",
                           "Lives that ended and are followed by another, by the VM's policy.");
   add_sample(restarts, {}, count_of(events_, vm_event_kind::restarting));
@@ -62,9 +62,13 @@ void door_metrics::show(std::vector<metric_family>& to) const {
   for (auto reason : named_values<death_reason>("invalid"))
     add_sample(deaths, {{"reason", to_string(reason)}}, count_of(deaths_, reason));
   metric_family started{"crosvisor_vm_started_seconds",
-                        "From `starting` until the VMM ran the guest.", metric_kind::histogram, {}};
-  metric_family ready{"crosvisor_vm_ready_seconds", "From `starting` until the payload was ready.",
-                      metric_kind::histogram, {}};
+                        "From `starting` until the VMM ran the guest.",
+                        metric_kind::histogram,
+                        {}};
+  metric_family ready{"crosvisor_vm_ready_seconds",
+                      "From `starting` until the payload was ready.",
+                      metric_kind::histogram,
+                      {}};
   for (const auto& [kind, times] : starts_) {
     std::vector<metric_label> labels{{"vmm", to_string(kind.first)},
                                      {"accel", to_string(kind.second)}};
@@ -74,22 +78,24 @@ void door_metrics::show(std::vector<metric_family>& to) const {
   auto events = counter("crosvisor_events_total", "Events that were told.");
   for (auto kind : named_values<vm_event_kind>("invalid"))
     add_sample(events, {{"event", to_string(kind)}}, count_of(events_, kind));
-  auto requests = counter("crosvisor_requests_total", "Requests of clients.");
+  auto all_requests = counter("crosvisor_requests_total", "Requests of clients.");
   auto denied = counter("crosvisor_requests_denied_total", "Requests that were denied.");
   for (const auto& rule : door_rules()) {
     const auto& counts = requests_[static_cast<std::size_t>(rule.request)];
     std::vector<metric_label> labels{{"request", to_string(rule.request)}};
-    add_sample(requests, labels, static_cast<double>(counts.all));
+    add_sample(all_requests, labels, static_cast<double>(counts.all));
     add_sample(denied, std::move(labels), static_cast<double>(counts.denied));
   }
-  for (auto* family : {&starts, &restarts, &deaths, &started, &ready, &events, &requests, &denied})
+  for (auto* family :
+       {&started_vms, &restarts, &deaths, &started, &ready, &events, &all_requests, &denied})
     to.push_back(std::move(*family));
 }
 
 std::vector<metric_family> metrics_of(const std::vector<limit_info>& limits) {
   metric_family used{"crosvisor_limit_used",
                      "What is in use of a bound; of one for each user or VM, the most of any.",
-                     metric_kind::gauge, {}};
+                     metric_kind::gauge,
+                     {}};
   metric_family most{"crosvisor_limit_max", "The bound.", metric_kind::gauge, {}};
   auto refused = counter("crosvisor_limit_refusals_total", "How often the bound was reached.");
   for (const auto& limit : limits) {

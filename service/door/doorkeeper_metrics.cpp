@@ -38,7 +38,8 @@ caf::result<families> doorkeeper_state::get_metrics(const permit& by) {
   metrics_wanted_.push_back({answer, std::move(*counted)});
   if (metrics_wanted_.size() > 1)
     return answer;
-  self_->request(options_.service, options_.timeouts.state, caf::get_atom::value, metrics_atom::value)
+  self_
+    ->request(options_.service, options_.timeouts.state, caf::get_atom::value, metrics_atom::value)
     .then([this](families& behind) { measure_vms(std::move(behind)); },
           [this](caf::error& why) { give_metrics(std::move(why)); });
   return answer;
@@ -67,8 +68,7 @@ void doorkeeper_state::measure_processes(families behind, std::vector<vm_info> v
       },
       [this](caf::error& why) {
         // The next one asks another.
-        caf::anon_send_exit(std::exchange(usage_reader_, nullptr),
-                            caf::exit_reason::user_shutdown);
+        caf::anon_send_exit(std::exchange(usage_reader_, nullptr), caf::exit_reason::user_shutdown);
         give_metrics(std::move(why));
       });
 }
@@ -91,8 +91,7 @@ void doorkeeper_state::give_metrics(caf::expected<families> all) {
   append(*all, metrics_of(limits));
   if (options_.more_metrics)
     append(*all, options_.more_metrics());
-  std::sort(all->begin(), all->end(),
-            [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(all->begin(), all->end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   for (auto& [answer, counted] : waiting)
     answer.deliver(*all);
 }

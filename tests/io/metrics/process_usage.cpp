@@ -65,7 +65,7 @@ CAF_TEST(what is no such line is nothing) {
     CAF_CHECK(!parse_process_stat(text, 100, 4096));
 }
 
-CAF_TEST(this process and its children are measured and those that are gone are not) {
+CAF_TEST(this process and its children are measured and those that are gone are not ) {
   auto own = read_process_usage(::getpid());
   CAF_REQUIRE(own);
   CAF_CHECK(own->resident_bytes > 0 && own->threads > 0);
