@@ -111,6 +111,8 @@ CAF_TEST(images are made before the vmm is started) {
   CAF_CHECK_EQUAL(vmm().request.config.memory_mib, 512u);
   CAF_CHECK(vmm().request.choice.vmm == vmm_kind::crosvm);
   CAF_CHECK_EQUAL(told->back().detail, "crosvm, kvm, 1 cpu, 512 MiB");
+  CAF_REQUIRE_EQUAL(told->back().steps.size(), 1u);
+  CAF_CHECK_EQUAL(told->back().steps[0].name, "images");
   vmm().callbacks.on_up(1);
   settle();
   CAF_CHECK(started->value.has_value());
