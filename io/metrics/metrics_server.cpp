@@ -47,15 +47,17 @@ bool is_loopback(std::string_view host) {
 /// All of it on the loop's thread, but for what says otherwise.
 class metrics_server::acceptor : public std::enable_shared_from_this<acceptor> {
 public:
-  explicit acceptor(metrics_server_options options)
+  /// @param loop outlives this.
+  acceptor(metrics_server_options options, const std::shared_ptr<event_loop>& loop)
       : options_(std::move(options)),
-        loop_(std::make_shared<event_loop>("crosvisor-scrape")),
-        listening_(loop_->context(), options_.listening.release()),
-        retry_(loop_->context()) {}
+        loop_(*loop),
+        weak_loop_(loop),
+        listening_(loop_.context(), options_.listening.release()),
+        retry_(loop_.context()) {}
 
   /// Any thread.
   void start() {
-    loop_->post([self = shared_from_this()] { self->wait(); });
+    loop_.post([self = shared_from_this()] { self->wait(); });
   }
 
   /// Any other thread than the loop's. Nothing of it runs afterwards.
@@ -64,14 +66,16 @@ public:
   void ended(const std::shared_ptr<session>& one);
 
   const metrics_server_options& options() const noexcept { return options_; }
-  const std::shared_ptr<event_loop>& loop() const noexcept { return loop_; }
+  event_loop& loop() const noexcept { return loop_; }
+  const std::weak_ptr<event_loop>& weak_loop() const noexcept { return weak_loop_; }
 
 private:
   void wait();
   void accept();
 
   metrics_server_options options_;
-  std::shared_ptr<event_loop> loop_;
+  event_loop& loop_;
+  const std::weak_ptr<event_loop> weak_loop_;
   asio::posix::stream_descriptor listening_;
   asio::steady_timer retry_;
   std::set<std::shared_ptr<session>> sessions_;
@@ -84,7 +88,7 @@ class metrics_server::session : public std::enable_shared_from_this<session> {
 public:
   /// @param of outlives this.
   session(acceptor& of, socket_type socket)
-      : of_(of), socket_(std::move(socket)), deadline_(of.loop()->context()) {
+      : of_(of), socket_(std::move(socket)), deadline_(of.loop().context()) {
     parser_.header_limit(max_metrics_request_bytes);
     parser_.body_limit(0);
   }
@@ -160,8 +164,8 @@ void metrics_server::acceptor::accept() {
     socklen_t size = sizeof(local);
     ::getsockname(got.get(), reinterpret_cast<sockaddr*>(&local), &size);
     asio::generic::stream_protocol protocol{local.ss_family, 0};
-    auto made = std::make_shared<session>(
-      *this, socket_type{loop_->context(), protocol, got.release()});
+    auto made =
+      std::make_shared<session>(*this, socket_type{loop_.context(), protocol, got.release()});
     sessions_.insert(made);
     made->read();
   }
@@ -175,7 +179,7 @@ void metrics_server::acceptor::ended(const std::shared_ptr<session>& one) {
 
 void metrics_server::acceptor::stop() {
   std::promise<void> stopped;
-  loop_->post([this, &stopped] {
+  loop_.post([this, &stopped] {
     closed_ = true;
     error_code ignored;
     listening_.close(ignored);
@@ -210,21 +214,21 @@ void metrics_server::session::take(const error_code& why) {
 
 void metrics_server::session::fetch() {
   arm(of_.options().answer_bound);
-  auto loop = std::weak_ptr{of_.loop()};
-  of_.options().source([loop, weak = weak_from_this()](result<std::vector<metric_family>> all) {
-    auto there = loop.lock();
-    if (!there)
-      return;
-    there->post([weak, all = std::move(all)] {
-      auto self = weak.lock();
-      if (!self || self->closed_)
+  of_.options().source(
+    [loop = of_.weak_loop(), weak = weak_from_this()](result<std::vector<metric_family>> all) {
+      auto there = loop.lock();
+      if (!there)
         return;
-      if (all)
-        self->answer(http::status::ok, metrics_text_type, metrics_text(*all));
-      else
-        self->answer(http::status::service_unavailable, "text/plain", all.why().what + '\n');
+      there->post([weak, all = std::move(all)] {
+        auto self = weak.lock();
+        if (!self || self->closed_)
+          return;
+        if (all)
+          self->answer(http::status::ok, metrics_text_type, metrics_text(*all));
+        else
+          self->answer(http::status::service_unavailable, "text/plain", all.why().what + '\n');
+      });
     });
-  });
 }
 
 void metrics_server::session::answer(http::status status, const char* type, std::string text) {
@@ -245,7 +249,8 @@ void metrics_server::session::answer(http::status status, const char* type, std:
 result<std::unique_ptr<metrics_server>> metrics_server::open(metrics_server_options options) {
   try {
     std::unique_ptr<metrics_server> made{new metrics_server};
-    made->acceptor_ = std::make_shared<acceptor>(std::move(options));
+    made->loop_ = std::make_shared<event_loop>("crosvisor-scrape");
+    made->acceptor_ = std::make_shared<acceptor>(std::move(options), made->loop_);
     made->acceptor_->start();
     return made;
   } catch (const std::exception& error) { // No descriptor or no thread for the loop.

@@ -14,8 +14,11 @@
 
 namespace crosvisor::io {
 
+class event_loop;
+
 /// Gets the metrics, without blocking, and calls `done` once or never, on any thread.
-using metrics_source = std::function<void(std::function<void(result<std::vector<metric_family>>)> done)>;
+using metrics_source =
+  std::function<void(std::function<void(result<std::vector<metric_family>>)> done)>;
 
 struct metrics_server_options {
   /// Listens: AF_UNIX or TCP, SOCK_STREAM.
@@ -53,6 +56,7 @@ private:
 
   metrics_server() = default;
 
+  std::shared_ptr<event_loop> loop_; ///< Ends after all that runs on it.
   std::shared_ptr<acceptor> acceptor_;
 };
 

@@ -25,9 +25,9 @@ std::vector<metric_family> some() {
 
 CAF_TEST(people see a line for each sample) {
   CAF_CHECK_EQUAL(metric_report(some(), output_format::table),
-                  "METRIC                                        VALUE\n"
-                  "crosvisor_vms{state=\"ready\"}                  3\n"
-                  "crosvisor_process_cpu_seconds_total           1.25\n"
+                  "METRIC                                       VALUE\n"
+                  "crosvisor_vms{state=\"ready\"}                 3\n"
+                  "crosvisor_process_cpu_seconds_total          1.25\n"
                   "crosvisor_x_seconds{vmm=\"qemu\",accel=\"kvm\"}  3, mean 0.5\n");
 }
 

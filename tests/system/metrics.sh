@@ -11,6 +11,7 @@ prometheus_pid=
 
 end_prometheus() {
   [ -z "$prometheus_pid" ] || kill -KILL "$prometheus_pid" 2>/dev/null
+  wait "$prometheus_pid" 2>/dev/null
   prometheus_pid=
 }
 trap 'end_prometheus; end_daemon' EXIT
@@ -45,7 +46,7 @@ is_counted() { # NAME{LABELS} VALUE
 
 start_a_daemon() {
   port=$(free_port)
-  configure "" "\"metrics\": {\"listen\": \"127.0.0.1:$port\"}"
+  configure "\"manage\": {\"uids\": [$alice]}" "\"metrics\": {\"listen\": \"127.0.0.1:$port\"}"
   start_daemon
 }
 
@@ -90,9 +91,9 @@ check "there are many" test "$(wc -l <told.txt)" -gt 60
 equal "the difference" "$(diff <(sort told.txt) <(sort shown.txt))" ""
 call info --metrics -o json
 like "the JSON" "$out" '{*"schema": 1,*"metrics": \[*"name": "crosvisor_build_info"*'
-as 60999 info --metrics
+as "$alice" info --metrics
 equal "the exit code" "$status" 4
-like "the refusal" "$err" "crosvisor: permission denied by crosvisord: *"
+like "the refusal" "$err" "crosvisor: permission denied by crosvisord: uid $alice lacks \"debug\"*"
 
 begin "where its start went"
 call timeline demo

@@ -104,6 +104,6 @@ CAF_TEST(a vm is measured by its vmm as long as that is ours) {
                            "crosvisor_process_threads", "crosvisor_process_start_time_seconds"}) {
     const auto* family = find(all, name);
     CAF_REQUIRE(family);
-    CAF_CHECK(family->samples.size() == 1 && family->samples.front().value > 0);
+    CAF_CHECK(family->samples.size() == 1 && family->samples.front().value >= 0);
   }
 }
