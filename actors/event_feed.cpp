@@ -10,8 +10,8 @@ namespace crosvisor::actors {
 
 namespace {
 
-vm_event make_event(std::uint64_t seq, const vm_info& info, vm_event_kind kind,
-                    std::string detail, std::vector<vm_step> steps) {
+vm_event make_event(std::uint64_t seq, const vm_info& info, vm_event_kind kind, std::string detail,
+                    std::vector<vm_step> steps) {
   vm_event event;
   event.seq = seq;
   event.time_us = unix_time_us();

@@ -132,26 +132,27 @@ void image_builder_pool_state::fail(std::uint64_t id, caf::error why) {
 void image_builder_pool_state::count(const pending_job& job, bool done) {
   auto& counts = counts_[kind_of(*job.what)];
   ++(done ? counts.done : counts.failed);
-  counts.seconds.add(
-    std::chrono::duration<double>(self_->clock().now() - job.began).count());
+  counts.seconds.add(std::chrono::duration<double>(self_->clock().now() - job.began).count());
 }
 
 std::vector<metric_family> image_builder_pool_state::metrics() {
   metric_family jobs{"crosvisor_image_jobs_total",
                      "Image jobs that have ended, or were refused since too many waited.",
-                     metric_kind::counter, {}};
+                     metric_kind::counter,
+                     {}};
   metric_family seconds{"crosvisor_image_job_seconds",
                         "How long image jobs took, their turn among the others included.",
-                        metric_kind::histogram, {}};
+                        metric_kind::histogram,
+                        {}};
   for (const auto* kind : job_kinds) {
     auto& counts = counts_[kind];
-    for (auto [result, number] : {std::pair{"done", counts.done}, {"failed", counts.failed},
-                                  {"refused", counts.refused}})
+    for (auto [result, number] :
+         {std::pair{"done", counts.done}, {"failed", counts.failed}, {"refused", counts.refused}})
       add_sample(jobs, {{"kind", kind}, {"result", result}}, static_cast<double>(number));
     seconds.samples.push_back(counts.seconds.sample({{"kind", kind}}));
   }
-  metric_family queue{"crosvisor_image_jobs", "Image jobs that wait or run.", metric_kind::gauge,
-                      {}};
+  metric_family queue{
+    "crosvisor_image_jobs", "Image jobs that wait or run.", metric_kind::gauge, {}};
   add_sample(queue, {{"state", "waiting"}}, static_cast<double>(queue_->waiting()));
   add_sample(queue, {{"state", "running"}}, static_cast<double>(jobs_.size() - queue_->waiting()));
   return {std::move(jobs), std::move(seconds), std::move(queue)};

@@ -72,12 +72,13 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
     config.name = "vm-" + std::to_string(cid);
   auto info = describe_new_vm(cid, config, choice);
   info.owner = std::move(owner);
-  auto supervisor = supervise(
-    {cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr}, info, {},
-    std::move(steps));
+  auto supervisor =
+    supervise({cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr}, info, {},
+              std::move(steps));
   auto in_kernel = claimed->vsock && *claimed->vsock;
   vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock), in_kernel});
-  log::event(log::logged_event::vm_created, {cid, info.name}, "registry created vm {} \"{}\"", cid, info.name);
+  log::event(log::logged_event::vm_created, {cid, info.name}, "registry created vm {} \"{}\"", cid,
+             info.name);
   return {caf::actor_cast<vm_actor>(supervisor), std::move(info)};
 }
 
@@ -104,11 +105,13 @@ void registry_state::adopt(io::kept_vm kept) {
   claim_again(kept);
   auto record = read_record(kept);
   auto info = describe_kept_vm(kept, record);
-  log::event(log::logged_event::vm_adopted, {cid, info.name}, "registry adopts vm {} \"{}\"", cid, info.name);
+  log::event(log::logged_event::vm_adopted, {cid, info.name}, "registry adopts vm {} \"{}\"", cid,
+             info.name);
   auto notes = kept.notes;
-  auto supervisor = supervise({cid, std::move(kept.config), kept.choice, nullptr, kept.vsock,
-                               nullptr, nullptr, std::move(kept.notes)},
-                              info, vm_past{std::move(record), std::move(options_.histories[cid])}, {});
+  auto supervisor =
+    supervise({cid, std::move(kept.config), kept.choice, nullptr, kept.vsock, nullptr, nullptr,
+               std::move(kept.notes)},
+              info, vm_past{std::move(record), std::move(options_.histories[cid])}, {});
   ++adopted_count_;
   auto in_kernel = kept.vsock && *kept.vsock;
   vms_.emplace(
@@ -223,40 +226,52 @@ caf::result<claimed_cid> registry_state::reclaim(vm_cid cid) {
   return held;
 }
 
-std::vector<metric_family> registry_state::metrics() const {
-  metric_family vms{"crosvisor_vms", "VMs by their state, dead ones that are not forgotten included.",
-                    metric_kind::gauge, {}};
+metric_family registry_state::count_vms() const {
+  metric_family vms{"crosvisor_vms",
+                    "VMs by their state, dead ones that are not forgotten included.",
+                    metric_kind::gauge,
+                    {}};
   for (auto state : {vm_state::not_started, vm_state::starting, vm_state::started, vm_state::ready,
-                     vm_state::finished, vm_state::dead})
-    add_sample(vms, {{"state", to_string(state)}},
-               static_cast<double>(std::count_if(vms_.begin(), vms_.end(), [&](const auto& vm) {
-                 return vm.second.info.state == state;
-               })));
-  metric_family suspended{"crosvisor_vms_suspended", "VMs that are suspended.", metric_kind::gauge,
-                          {}};
-  add_sample(suspended, {},
-             static_cast<double>(std::count_if(vms_.begin(), vms_.end(), [](const auto& vm) {
-               return vm.second.info.suspended;
-             })));
-  metric_family adopted{"crosvisor_vms_adopted_total",
-                        "VMs that were taken back from their keepers.", metric_kind::counter, {}};
-  add_sample(adopted, {}, static_cast<double>(adopted_count_));
-  metric_family cids{"crosvisor_cids", "CIDs of the configured range.", metric_kind::gauge, {}};
-  auto free = pool_->available();
-  std::size_t all = std::size_t{pool_->range().last} - pool_->range().first + 1;
-  add_sample(cids, {{"use", "free"}}, static_cast<double>(free));
-  add_sample(cids, {{"use", "taken"}}, static_cast<double>(all - free));
+                     vm_state::finished, vm_state::dead}) {
+    auto count = std::count_if(vms_.begin(), vms_.end(),
+                               [&](const auto& vm) { return vm.second.info.state == state; });
+    add_sample(vms, {{"state", to_string(state)}}, static_cast<double>(count));
+  }
+  return vms;
+}
+
+metric_family registry_state::count_connections() const {
   metric_family guests{"crosvisor_guest_connections_total",
                        "Connections that guests have opened to ports of the host.",
-                       metric_kind::counter, {}};
+                       metric_kind::counter,
+                       {}};
   for (const auto* port : {"output", "status", "other"})
     for (auto taken : {true, false}) {
       auto count = connections_.find({port, taken});
       add_sample(guests, {{"port", port}, {"result", taken ? "taken" : "closed"}},
                  count == connections_.end() ? 0 : static_cast<double>(count->second));
     }
-  return {std::move(vms), std::move(suspended), std::move(adopted), std::move(cids),
-          std::move(guests)};
+  return guests;
+}
+
+std::vector<metric_family> registry_state::metrics() const {
+  metric_family suspended{
+    "crosvisor_vms_suspended", "VMs that are suspended.", metric_kind::gauge, {}};
+  auto halted = std::count_if(vms_.begin(), vms_.end(),
+                              [](const auto& vm) { return vm.second.info.suspended; });
+  add_sample(suspended, {}, static_cast<double>(halted));
+  metric_family adopted{"crosvisor_vms_adopted_total",
+                        "VMs that were taken back from their keepers.",
+                        metric_kind::counter,
+                        {}};
+  add_sample(adopted, {}, static_cast<double>(adopted_count_));
+  metric_family cids{"crosvisor_cids", "CIDs of the configured range.", metric_kind::gauge, {}};
+  auto free = pool_->available();
+  std::size_t all = std::size_t{pool_->range().last} - pool_->range().first + 1;
+  add_sample(cids, {{"use", "free"}}, static_cast<double>(free));
+  add_sample(cids, {{"use", "taken"}}, static_cast<double>(all - free));
+  return {count_vms(), std::move(suspended), std::move(adopted), std::move(cids),
+          count_connections()};
 }
 
 void registry_state::forget(const caf::actor_addr& supervisor) {

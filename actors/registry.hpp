@@ -86,6 +86,8 @@ private:
   vm_supervisor_actor supervise(io::launch_request request, vm_info info,
                                 std::optional<vm_past> past, std::vector<vm_step> steps);
   caf::result<caf::ok_atom> answer_when_empty();
+  metric_family count_vms() const;
+  metric_family count_connections() const;
   const entry* living(const vm_name& name) const;
   void forget(const caf::actor_addr& supervisor);
 

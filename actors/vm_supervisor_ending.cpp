@@ -162,8 +162,8 @@ void vm_supervisor_state::bury() {
                given_up_);
     tell(vm_event_kind::given_up, given_up_);
   }
-  log::event(log::logged_event::vm_died, about(), "vm {} died: {} ({})", info_.cid, to_string(info_.reason),
-            to_string(info_.exit));
+  log::event(log::logged_event::vm_died, about(), "vm {} died: {} ({})", info_.cid,
+             to_string(info_.reason), to_string(info_.exit));
   set_state(vm_state::dead, info_.exit.detail);
   answer_the_waiting();
   self_->delayed_send(self_, timeouts_.forget, expired_atom::value, ++step_);

@@ -73,7 +73,9 @@ std::optional<process_usage> parse_process_stat(std::string_view text, long tick
        start = field(22), pages = field(24);
   if (!parent || !user || !kernel || !threads || !start || !pages || *pages < 0)
     return std::nullopt;
-  auto seconds = [&](std::int64_t count) { return static_cast<double>(count) / static_cast<double>(ticks); };
+  auto seconds = [&](std::int64_t count) {
+    return static_cast<double>(count) / static_cast<double>(ticks);
+  };
   return process_usage{std::string{text.substr(open + 1, close - open - 1)},
                        static_cast<pid_t>(*parent),
                        seconds(*user + *kernel),

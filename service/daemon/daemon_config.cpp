@@ -105,15 +105,16 @@ check read_metrics_listen(value_ref value, path_ref path, config_ref config) {
   if (value.kind == io::json_kind::string && value.text.starts_with(scheme)) {
     metrics.path = value.text.substr(scheme.size());
     if (!metrics.path.starts_with('/') || metrics.path.size() > io::max_socket_path_bytes)
-      return config_problem{value.offset,
-                            path + ": the path of a socket is absolute and has at most "
-                              + std::to_string(io::max_socket_path_bytes) + " bytes"};
+      return config_problem{value.offset, path
+                                            + ": the path of a socket is absolute and has at most "
+                                            + std::to_string(io::max_socket_path_bytes) + " bytes"};
   } else {
     if (read_listen_address(value, path, metrics.address, metrics.port))
       return io::unexpected_value(value, path, allowed);
     if (metrics.address != "127.0.0.1" && metrics.address != "::1")
       return config_problem{value.offset, path + ": " + io::in_quotes(metrics.address)
-                                            + " is not this host's loopback; allowed is " + allowed};
+                                            + " is not this host's loopback; allowed is "
+                                            + allowed};
   }
   config.metrics = std::move(metrics);
   return std::nullopt;

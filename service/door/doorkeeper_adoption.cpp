@@ -84,7 +84,8 @@ void doorkeeper_state::bury_missing(const std::set<vm_key>& there) {
         || (options_.is_left_alone && options_.is_left_alone(cid)))
       continue;
     auto event = last_words_for(told);
-    log::event(log::logged_event::vm_lost, {cid, told.name}, "vm {} is lost: {}", cid, event.detail);
+    log::event(log::logged_event::vm_lost, {cid, told.name}, "vm {} is lost: {}", cid,
+               event.detail);
     keep(event, {cid, told.name, {told.owner}, told.created_ms});
     measured_start none;
     counts_.take(event, none);

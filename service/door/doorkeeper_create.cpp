@@ -103,9 +103,10 @@ void doorkeeper_state::admit(const permit& by, const vm_actor& vm, const vm_info
   // With a small range of CIDs one may be back before its last VM's end was heard here.
   if (auto* old = vms_.find(info.cid))
     forget(*old);
-  auto& entry =
-    vms_.add({{info.cid, info.name, {by.who()}, info.created_ms}, vm, std::move(counted),
-               {info.vmm, info.accel}});
+  auto& entry = vms_.add({{info.cid, info.name, {by.who()}, info.created_ms},
+                          vm,
+                          std::move(counted),
+                          {info.vmm, info.accel}});
   self_->monitor(vm);
   // Nobody else has the handle yet: nothing has happened that this could miss.
   self_->request(vm, options_.timeouts.state, caf::subscribe_atom::value)

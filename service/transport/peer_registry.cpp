@@ -56,11 +56,12 @@ std::vector<limit_info> peer_registry::limits(const caller* of) const {
 }
 
 std::vector<metric_family> peer_registry::metrics() const {
-  metric_family open{"crosvisor_client_connections", "Connections of clients, by listener.",
-                     metric_kind::gauge, {}};
+  metric_family open{
+    "crosvisor_client_connections", "Connections of clients, by listener.", metric_kind::gauge, {}};
   metric_family all{"crosvisor_client_connections_total",
                     "Connections of clients that there ever were, by listener.",
-                    metric_kind::counter, {}};
+                    metric_kind::counter,
+                    {}};
   std::lock_guard guard{mutex_};
   for (const auto& [name, one] : quotas_)
     if (auto quota = one.lock()) {

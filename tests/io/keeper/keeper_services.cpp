@@ -137,7 +137,8 @@ CAF_TEST(status lines are told again) {
   service.hear("bad_status");
   service.leave();
   auto next = connect();
-  CAF_CHECK_EQUAL(next.types_until("synced"), "hello step step step up status status status bad_status synced");
+  CAF_CHECK_EQUAL(next.types_until("synced"),
+                  "hello step step step up status status status bad_status synced");
   release(next);
 }
 
