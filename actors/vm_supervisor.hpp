@@ -158,9 +158,9 @@ private:
   registry_actor registry_;
   image_builder_pool_actor images_;
   bool privileged_ports_ = false;
-  io::launch_request request_;             ///< Its files go to the launcher with the start.
-  io::vm_notes notes_;                     ///< What the VM's keeper has, or will be given.
-  std::vector<vm_step> steps_;             ///< Done since the last event that has any.
+  io::launch_request request_; ///< Its files go to the launcher with the start.
+  io::vm_notes notes_;         ///< What the VM's keeper has, or will be given.
+  std::vector<vm_step> steps_; ///< Done since the last event that has any.
   std::int64_t build_began_us_ = 0;
   std::shared_ptr<io::job_control> build_; ///< Null: nothing is being built.
   std::shared_ptr<io::vmm_process> process_;

@@ -24,7 +24,8 @@ struct process_usage {
 /// Nothing: it is gone, or may not be read. Waits for no disk.
 std::optional<process_usage> read_process_usage(pid_t pid);
 
-/// What /proc/PID/stat holds, with `ticks` a second and pages of so many bytes; nothing: it is none.
+/// What /proc/PID/stat holds, with `ticks` a second and pages of so many bytes; nothing: it is
+/// none.
 std::optional<process_usage> parse_process_stat(std::string_view text, long ticks, long page_bytes);
 
 /// The processes that this one has started and that are there still; empty: none, or the kernel

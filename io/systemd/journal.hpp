@@ -13,8 +13,8 @@
 namespace crosvisor::io {
 
 /// A line as the journal's fields (systemd.journal-fields(7)): MESSAGE, PRIORITY,
-/// SYSLOG_IDENTIFIER, CID and NAME of a VM that it is about, and MESSAGE_ID and CROSVISOR_EVENT of one
-/// that has an event.
+/// SYSLOG_IDENTIFIER, CID and NAME of a VM that it is about, and MESSAGE_ID and CROSVISOR_EVENT of
+/// one that has an event.
 std::vector<std::string> journal_fields(log::level of, const log::about_vm* vm,
                                         std::string_view line, std::string_view program,
                                         std::optional<log::logged_event> event = std::nullopt);

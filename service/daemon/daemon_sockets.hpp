@@ -28,7 +28,7 @@ struct daemon_sockets {
   /// Where Prometheus asks; -1: it is not served.
   io::unique_fd metrics;
   std::optional<io::unix_listener> metrics_file;
-  std::string path;          ///< Of `clients`.
+  std::string path; ///< Of `clients`.
 
   /// Nobody finds the way in any more.
   void remove_files() noexcept;

@@ -34,7 +34,7 @@ public:
     std::size_t most = 0; ///< Of whoever has most, or of whom it was asked.
     std::uint64_t refused = 0;
     std::uint64_t refused_per_principal = 0; ///< Of all, or of whom it was asked.
-    std::uint64_t opened = 0; ///< Those that there ever were.
+    std::uint64_t opened = 0;                ///< Those that there ever were.
   };
   /// @param of null: all.
   usage use(const caller* of) const;

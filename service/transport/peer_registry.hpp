@@ -39,7 +39,7 @@ private:
   const caf::actor_system& system_;
   caller own_;
   std::shared_ptr<node_table> nodes_ = std::make_shared<node_table>();
-  mutable std::mutex mutex_;                                    ///< Of what follows.
+  mutable std::mutex mutex_; ///< Of what follows.
   /// The listeners', by their names.
   mutable std::vector<std::pair<std::string, std::weak_ptr<connection_quota>>> quotas_;
   std::shared_ptr<std::atomic<std::size_t>> open_ = std::make_shared<std::atomic<std::size_t>>(0);
