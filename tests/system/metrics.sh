@@ -103,6 +103,17 @@ like "the trace" "$out" '{"displayTimeUnit":"ms","traceEvents":[[]*"name":"spawn
 call timeline demo -o svg
 like "the picture" "$out" '<?xml version="1.0"*</svg>'
 
+begin "the next daemon has the VM"
+kill -KILL "$daemon_pid"
+wait "$daemon_pid" 2>/dev/null
+start_daemon
+await "count of adopted VMs" is_counted crosvisor_vms_adopted_total 1
+equal "starts" "$(metric crosvisor_vm_starts_total)" 0
+like "memory of its VMM" \
+  "$(metric "crosvisor_vm_process_resident_memory_bytes{cid=\"$cid\",name=\"demo\",process=\"vmm\"}")" "[1-9]*"
+call timeline demo
+like "the drawing" "$out" "vm $cid demo*STEP*FROM*TOOK*cid*keeper*prepare*spawn*vmm*kernel*"
+
 begin "a VM that has died is counted by its reason, and measured no more"
 call stop demo --force
 await "count of deaths" is_counted 'crosvisor_vm_deaths_total{reason="killed"}' 1
@@ -111,6 +122,16 @@ call timeline demo
 like "its drawing" "$out" "vm $cid demo*vmm*kernel*"
 call timeline nobody
 equal "the exit code for no VM" "$status" 3
+
+# As after a crash, its events are the journal's.
+begin "the timeline of a VM that is forgotten"
+kill -KILL "$daemon_pid"
+wait "$daemon_pid" 2>/dev/null
+start_daemon
+for vm in demo "$cid"; do
+  call timeline "$vm" -o json
+  like "its spans" "$out" "*\"cid\": $cid,*\"whole\": true,*\"end\": \"dead: killed\"*\"name\": \"spawn\"*"
+done
 
 begin "Prometheus scrapes it"
 call run vm.json --name other --detach
@@ -136,7 +157,7 @@ has_answer() { # QUERY
 }
 await "scrape by Prometheus" has_answer 'up{job="crosvisor"} == 1'
 like "a number of Prometheus'" \
-  "$(promtool query instant "$prometheus_url" 'crosvisor_vm_deaths_total{reason="killed"}')" "*=> 1 @*"
+  "$(promtool query instant "$prometheus_url" crosvisor_vm_starts_total)" "*=> 1 @*"
 # Rates need two scrapes.
 await "second scrape" has_answer 'count_over_time(crosvisor_build_info[1m]) >= 2'
 

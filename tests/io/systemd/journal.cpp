@@ -22,6 +22,7 @@
 #define CAF_SUITE io.systemd.journal
 
 using namespace crosvisor;
+using namespace crosvisor::tests;
 
 namespace {
 
