@@ -65,6 +65,7 @@ constexpr std::array<std::pair<door_request, const char*>, door_request_count> n
   {door_request::write_stream, "write_stream"},
   {door_request::grant_stream, "grant_stream"},
   {door_request::close_stream, "close_stream"},
+  {door_request::get_metrics, "get_metrics"},
 }};
 
 // What only gives up something of the sender's own needs nothing, so that who lost a permission can
@@ -116,6 +117,7 @@ std::array<door_rule, door_request_count> make_rules() {
     {write_stream, {manage}, false, false},
     {grant_stream, {manage}, false, false},
     {close_stream, {}, false, false},
+    {get_metrics, {debug}, false, false},
   }};
 }
 

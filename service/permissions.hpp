@@ -84,8 +84,9 @@ enum class door_request : std::uint8_t {
   write_stream,
   grant_stream,
   close_stream,
+  get_metrics,
 };
-inline constexpr std::size_t door_request_count = 42;
+inline constexpr std::size_t door_request_count = 43;
 
 /// What a request asks for.
 struct door_rule {

@@ -102,6 +102,7 @@ struct door_fixture : actor_fixture {
     options.tickets = tickets;
     options.logs = logs;
     options.streams = sockets;
+    options.detached_usage_reader = false;
     open();
   }
 

@@ -96,6 +96,7 @@ inline const std::vector<row> rows = {
   {door_request::write_stream, no_answer, managers},
   {door_request::grant_stream, no_answer, managers},
   {door_request::close_stream, no_answer, anybody},
+  {door_request::get_metrics, debuggers},
 };
 
 } // namespace crosvisor::tests
