@@ -62,7 +62,7 @@ private:
     unique_fd data; ///< None: it is not open.
     sha256 digest;
     std::uint64_t offset = 0;
-    bool gone = false; ///< It is an image, or was removed.
+    bool gone = false; ///< It is an image, was removed, or was closed.
     bool is_made = false; ///< Here, by an image builder.
   };
   using upload_ptr = std::shared_ptr<upload>;

@@ -74,8 +74,10 @@ file_image_store::upload_ptr file_image_store::upload_of(const std::string& owne
   if (index_.find_upload(owner, name) == nullptr)
     return nullptr;
   auto& there = uploads_[{owner, name}];
-  if (!there)
+  if (!there) {
     there = std::make_shared<upload>(owner, name);
+    there->used = std::chrono::steady_clock::now();
+  }
   return there;
 }
 
@@ -85,7 +87,7 @@ file_image_store::upload_ptr file_image_store::find_upload(const std::string& ow
   return i == by_id_.end() || i->second->owner != owner ? nullptr : i->second;
 }
 
-/// It is worked on no more.
+/// It is worked on no more: who goes on with what is on disk begins it anew.
 void file_image_store::forget(upload& of) {
   of.gone = true;
   of.data.reset();
@@ -298,9 +300,9 @@ result<std::uint64_t> file_image_store::put_now(upload& of, const image_piece& p
   auto why = injected(failpoint::put_piece);
   auto written = why ? result<void>{*why} : write_at(of.data.get(), of.offset, piece.bytes);
   if (!written) {
-    // What was written of it must not be found by whoever goes on.
-    if (::ftruncate(of.data.get(), static_cast<off_t>(of.offset)) != 0)
-      of.data.reset();
+    // Whoever goes on finds what is there, and need not find a part of a piece.
+    (void)!::ftruncate(of.data.get(), static_cast<off_t>(of.offset));
+    forget(of);
     return failure{written.why().code == ENOSPC ? ENOSPC : EIO,
                    called(of.name) + ": " + written.why().what};
   }
@@ -349,7 +351,6 @@ result<image_info> file_image_store::keep(upload& of, const image_folder& folder
   if (auto kept = folder.finish_upload(record, of.data.get()); !kept) {
     // It is to be begun anew, from what is on disk: its digest is used up.
     forget(of);
-    of.gone = true;
     return failure{kept.why().code == ENOSPC ? ENOSPC : EIO, kept.why().what};
   }
   {

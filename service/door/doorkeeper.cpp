@@ -207,9 +207,9 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
       return let(door_request::read_image,
                  [&](const permit& by) { return read_image(by, std::move(query)); });
     },
-    [this](caf::delete_atom, image_atom, std::string& name) {
+    [this](caf::delete_atom, image_atom, std::string& image) {
       return let(door_request::remove_image,
-                 [&](const permit& by) { return remove_image(by, std::move(name)); });
+                 [&](const permit& by) { return remove_image(by, std::move(image)); });
     },
     [this](const vm_event& event) { hear(event); },
     [this](expired_atom, vm_cid cid, std::uint64_t number) { lost_expired(cid, number); },

@@ -93,7 +93,7 @@ private:
   caf::result<image_info> finish_upload(const permit& by, std::uint64_t upload);
   caf::result<std::vector<image_info>> list_images(const permit& by);
   caf::result<image_part> read_image(const permit& by, image_query query);
-  caf::result<caf::ok_atom> remove_image(const permit& by, std::string name);
+  caf::result<caf::ok_atom> remove_image(const permit& by, std::string image);
 
   // -- what is told -----------------------------------------------------------
 

@@ -112,9 +112,9 @@ caf::result<image_part> doorkeeper_state::read_image(const permit& by, image_que
   });
 }
 
-caf::result<caf::ok_atom> doorkeeper_state::remove_image(const permit& by, std::string name) {
+caf::result<caf::ok_atom> doorkeeper_state::remove_image(const permit& by, std::string image) {
   return ask_store<caf::ok_atom, std::monostate>(by, [&](auto& store, auto done) {
-    store.remove(by.who(), std::move(name), std::move(done));
+    store.remove(by.who(), std::move(image), std::move(done));
   });
 }
 
@@ -132,7 +132,7 @@ void doorkeeper_state::open_stored(const permit& by, const vm_files& files, cons
   std::vector<std::uint32_t> indices;
   std::vector<io::wanted_image> wanted;
   std::optional<std::uint32_t> made;
-  for (const auto& [index, name] : files->stored_images()) {
+  for (const auto& [index, image] : files->stored_images()) {
     auto i = uses.find(index);
     auto use = i == uses.end() ? stored_use::read : i->second;
     if (use == stored_use::make) {
@@ -140,7 +140,7 @@ void doorkeeper_state::open_stored(const permit& by, const vm_files& files, cons
       continue;
     }
     indices.push_back(index);
-    wanted.push_back({name, use == stored_use::write});
+    wanted.push_back({image, use == stored_use::write});
   }
   if (wanted.empty() && !made)
     return then({}, {});
@@ -166,13 +166,13 @@ void doorkeeper_state::open_stored(const permit& by, const vm_files& files, cons
 
 void doorkeeper_state::make_stored(const permit& by, const vm_files& files, std::uint32_t index,
                                    std::uint64_t size, opened_files then) {
-  auto name = files->stored_images().at(index);
-  options_.images->make(by.who(), name, size,
+  auto image = files->stored_images().at(index);
+  options_.images->make(by.who(), image, size,
                         reported<io::unique_fd>([=](io::store_result& what) {
                           if (const auto* why = failure_of(what))
                             return then(store_error(*why), {});
                           files->put(index, std::move(std::get<io::unique_fd>(what.value)));
-                          then({}, name);
+                          then({}, image);
                         }));
 }
 

@@ -150,4 +150,8 @@ std::optional<std::string> find_misuse(const partition_spec& spec,
   return std::nullopt;
 }
 
+std::optional<std::string> find_misuse(const idsig_spec&, const io::descriptor_set&) {
+  return std::nullopt;
+}
+
 } // namespace crosvisor::door

@@ -46,5 +46,6 @@ std::uint64_t made_bytes(const idsig_spec& spec) noexcept;
 /// that grows.
 std::optional<std::string> find_misuse(const vm_config& config, const io::descriptor_set& files);
 std::optional<std::string> find_misuse(const partition_spec& spec, const io::descriptor_set& files);
+std::optional<std::string> find_misuse(const idsig_spec& spec, const io::descriptor_set& files);
 
 } // namespace crosvisor::door

@@ -67,7 +67,7 @@ CAF_TEST_FIXTURE_SCOPE(crash_tests, fixture)
 CAF_TEST(killed at each step of an upload) {
   for (const auto* plan :
        {"begin_upload=kill", "write_file=kill", "write_file=kill:2", "put_piece=kill", "put_piece=kill:3",
-        "write_file=kill:4", "write_file=kill:6", "store_image=kill", "image_stored=kill"}) {
+        "write_file=kill:4", "write_file=kill:5", "store_image=kill", "image_stored=kill"}) {
     auto ended = in_process(plan, [&] { return static_cast<bool>(push(alice, "disk.img", bytes)); });
     CAF_CHECK(was_killed(ended));
     CAF_CHECK(is_well(check_next()));

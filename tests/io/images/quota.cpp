@@ -106,7 +106,7 @@ CAF_TEST(an abandoned upload expires) {
   CAF_REQUIRE(begin(bob, "c", "c"));
   CAF_CHECK_EQUAL(used("image_uploads_per_user", &alice), 1u);
   CAF_CHECK_EQUAL(names_in(dir / "state/images/uid-1000"), ".owner .part-b");
-  CAF_CHECK_EQUAL(begin(alice, "a", "ab")->offset, 0u);
+  CAF_CHECK_EQUAL(offset_of(begin(alice, "a", "ab")), 0u);
 }
 
 CAF_TEST(an upload that too many others follow is closed and goes on) {
@@ -118,7 +118,7 @@ CAF_TEST(an upload that too many others follow is closed and goes on) {
     CAF_REQUIRE(begin(alice, "n" + std::to_string(i), "x"));
   CAF_CHECK_EQUAL(words(put(alice, first->id, 1, "b")).substr(0, 6), "ENOENT");
   auto again = begin(alice, "first", "ab");
-  CAF_CHECK_EQUAL(again->offset, 1u);
+  CAF_CHECK_EQUAL(offset_of(again), 1u);
   CAF_CHECK_EQUAL(words(go_on(alice, *again, "ab")), "done");
 }
 

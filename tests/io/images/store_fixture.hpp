@@ -145,6 +145,15 @@ struct store_fixture {
     return std::move(*got);
   }
 
+  static std::uint64_t offset_of(const io::result<upload_place>& place) {
+    return place ? place->offset : ~std::uint64_t{0};
+  }
+
+  std::uint64_t version_of(const std::string& name, std::uint64_t offset = 0) {
+    auto part = read(alice, name, offset);
+    return part ? part->version : ~std::uint64_t{0};
+  }
+
   std::uint64_t used(const std::string& limit, const caller* of = nullptr) {
     for (const auto& one : store->limits(of))
       if (one.name == limit)
