@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/image_report.hpp"
 
+#include "crosvisor/cli/event_json.hpp"
 #include "crosvisor/cli/json_parts.hpp"
 #include "crosvisor/cli/vm_report.hpp"
 #include "crosvisor/io/config/printable.hpp"

@@ -167,6 +167,8 @@ void image_receiver(caf::event_based_actor* self,
   // What was written is whole pieces, unless it is all.
   auto me = std::make_shared<receiver>(receiver{self, answered, door, name, image, image->written});
   self->set_down_handler([me](const caf::down_msg&) { me->end(lost_error()); });
+  self->set_exit_handler(
+    [me](const caf::exit_msg&) { me->end(caf::make_error(vm_errc::cancelled, "given up")); });
   self->monitor(door);
   if (image->known && image->written >= image->size)
     return me->end({});

@@ -44,7 +44,8 @@ struct received_image {
 };
 
 /// Asks the door for what is missing of an image, and writes it. Ends when all is there (no error),
-/// something went wrong, or the door is lost. It blocks as long as writing does.
+/// something went wrong, or the door is lost; an exit message gives it up (cancelled). It blocks as
+/// long as writing does.
 void image_receiver(caf::event_based_actor* self,
                     const std::shared_ptr<std::promise<caf::error>>& answered,
                     const door_actor& door, const std::string& name,

@@ -190,11 +190,7 @@ private:
       receiver_ = service_.system().spawn<caf::detached>(
         image_receiver, std::exchange(answered, nullptr), service_.door(), name_, state_);
     }
-    auto why = lost_error();
-    try {
-      why = future.get();
-    } catch (const std::future_error&) { // It was ended by a signal.
-    }
+    auto why = future.get();
     std::lock_guard guard{mutex_};
     receiver_ = nullptr;
     return why;
