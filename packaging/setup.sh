@@ -16,7 +16,7 @@ declare -rA packages_for=(
   [run]="qemu-system-x86 qemu-utils nbdkit"
   [judges]="apksigner cryptsetup-bin fdisk fish fsverity gdisk iproute2 libnbd-bin
     man-db mkdocs prometheus protobuf-compiler qemu-utils systemd zsh"
-  [bench]="cryptsetup-bin fsverity libbenchmark-dev libvirt-clients
+  [bench]="cryptsetup-bin curl fsverity libbenchmark-dev libvirt-clients
     libvirt-daemon libvirt-daemon-driver-qemu openssl"
   [package]="dpkg-dev file"
   [lint]="clang-format clang-tidy shellcheck"

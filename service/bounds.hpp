@@ -4,6 +4,7 @@
 #pragma once
 
 #include "crosvisor/io/log/log_bounds.hpp"
+#include "crosvisor/io/images/image_index.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
 #include "crosvisor/service/transport/transport.hpp"
 
@@ -65,6 +66,7 @@ struct service_bounds {
   io::ticket_limits tickets;
   log_limits logs;
   restart_limits restarts;
+  io::image_bounds images;
   /// Of one VM's output, kept for those who read it late; then the guest waits.
   std::size_t output_bytes = 1u << 20;
 };

@@ -85,8 +85,15 @@ enum class door_request : std::uint8_t {
   grant_stream,
   close_stream,
   get_metrics,
+  begin_upload,
+  put_piece,
+  finish_upload,
+  list_images,
+  list_all_images, ///< Others', too.
+  read_image,
+  remove_image,
 };
-inline constexpr std::size_t door_request_count = 43;
+inline constexpr std::size_t door_request_count = 50;
 
 /// What a request asks for.
 struct door_rule {

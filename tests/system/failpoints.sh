@@ -62,6 +62,9 @@ for write in write_played ${guests:+write_guest}; do
   "$write" lasting '"restart": "always"'
 done
 [ -z "$guests" ] || await_tries=1200
+truncate -s 8192 stored.img
+echo '{"name": "other", "kernel": "vmlinux", "params": "play=up", "disks": [
+  {"writable": false, "image": "image:stored.img"}]}' >stored.json
 
 # As what interrupts a step of await does, too.
 trap 'exit 1' TERM INT
@@ -119,9 +122,14 @@ deed_output() {
   [ $? = 124 ]
 }
 deed_partition() { rm -f p.img && cli create-partition p.img 1M --type instance; }
+# Its image stays, as it is after a failure.
+deed_image() {
+  cli image push stored.img && cli image remove stored.img && cli image push stored.img \
+    && cli run --detach stored.json && cli stop other --force
+}
 # What is done at its start is what counts.
 deed_start() { :; }
-readonly deeds=(start life output partition restart force)
+readonly deeds=(start life output partition restart force image)
 
 # -- what is there --------------------------------------------------------------
 

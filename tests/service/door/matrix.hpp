@@ -97,6 +97,13 @@ inline const std::vector<row> rows = {
   {door_request::grant_stream, no_answer, managers},
   {door_request::close_stream, no_answer, anybody},
   {door_request::get_metrics, debuggers},
+  {door_request::begin_upload, managers},
+  {door_request::put_piece, managers},
+  {door_request::finish_upload, managers},
+  {door_request::list_images, anybody},
+  {door_request::list_all_images, debuggers},
+  {door_request::read_image, managers},
+  {door_request::remove_image, managers},
 };
 
 } // namespace crosvisor::tests
