@@ -51,12 +51,26 @@ std::vector<candidate> vms_at(const connect_arguments& where) {
   return vms == nullptr ? std::vector<candidate>{} : words_of(*vms);
 }
 
+std::vector<candidate> images_at(const connect_arguments& where) {
+  auto service = connect_at_once(where);
+  if (service == nullptr)
+    return {};
+  auto listed =
+    ask<std::vector<image_info>>(*service, patience, list_atom::value, image_atom::value);
+  leave_connection(std::move(service));
+  std::vector<candidate> found;
+  if (const auto* images = std::get_if<std::vector<image_info>>(&listed))
+    for (const auto& image : *images)
+      found.push_back({image.name, image.owner});
+  return found;
+}
+
 } // namespace
 
 int print_completions(const std::vector<std::string>& words) {
   completions found;
   name_source names = [](value_kind kind, const connect_arguments& where) {
-    return kind == value_kind::vm ? vms_at(where) : std::vector<candidate>{};
+    return kind == value_kind::vm ? vms_at(where) : images_at(where);
   };
   visit_program([&](const CLI::App& program) { found = complete(program, words, names); });
   std::string text;

@@ -156,7 +156,7 @@ private:
 std::optional<value_kind> value_kind_of(const std::string& type_name) {
   constexpr std::pair<std::string_view, value_kind> kinds[] = {
     {"CID|NAME", value_kind::vm}, {"FILE", value_kind::file},   {"FILE|-", value_kind::file},
-    {"APK", value_kind::file},    {"IMAGE", value_kind::image},
+    {"APK", value_kind::file},    {"IMAGE", value_kind::image}, {"IMAGE...", value_kind::image},
   };
   constexpr std::string_view others[] = {
     "MIB",  "N",    "SEC",      "SIZE", "SIZE[K|M|G|T]", "PATH",

@@ -78,7 +78,7 @@ void add_arguments(CLI::App& app, image_push_arguments& target) {
 
 void add_arguments(CLI::App& app, image_pull_arguments& target) {
   app.footer(pull_footer);
-  add_checked(app, "NAME", "NAME", "The image to fetch", image_word(target.name))->required();
+  add_checked(app, "IMAGE", "IMAGE", "The image to fetch", image_word(target.name))->required();
   app.add_option("FILE", target.path, "The file to make")->type_name("FILE|-");
   add_connect(app, target.connect);
 }
@@ -91,9 +91,9 @@ void add_arguments(CLI::App& app, image_list_arguments& target) {
 
 void add_arguments(CLI::App& app, image_remove_arguments& target) {
   app.footer(remove_footer);
-  app.add_option("NAME", target.names, "The images to remove")
+  app.add_option("IMAGE", target.names, "The images to remove")
     ->required()
-    ->type_name("NAME...")
+    ->type_name("IMAGE...")
     ->check(CLI::Validator{[](std::string& text) {
                              std::string name;
                              auto problem = image_word(name)(text);

@@ -281,7 +281,7 @@ CAF_TEST(what is wrong with a command about images is said) {
   CAF_CHECK_EQUAL(problem({"image", "push", "a", "../b"}),
                   "NAME: \"../b\"" + allowed + "; see `crosvisor image push --help`");
   CAF_CHECK_EQUAL(problem({"image", "remove", "a", "/b"}),
-                  "NAME: \"/b\"" + allowed + "; see `crosvisor image remove --help`");
+                  "IMAGE: \"/b\"" + allowed + "; see `crosvisor image remove --help`");
   CAF_CHECK(text({"image", "push", "--help"}).find("crosvisor image push disk.img") != std::string::npos);
   CAF_CHECK(text({"image", "--help"}).find("push") != std::string::npos);
 }
