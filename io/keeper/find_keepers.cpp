@@ -222,7 +222,7 @@ private:
     auto removed = record ? record->remove() : record.why();
     if (!removed)
       return log::error("record of vm {} stays: {}", cid, removed.why().what);
-    which == kept_life::last ? places_.remove_last(cid) : places_.remove_files(cid);
+    which == kept_life::last ? places_.remove_last(cid) : places_.remove(cid);
   }
 
   const keeper_places& places_;

@@ -68,10 +68,6 @@ void keeper_places::remove(vm_cid cid) const {
   if (cgroups)
     if (auto removed = cgroups->remove_keeper(cid); !removed)
       log::warn("keeper of vm {} leaves its cgroup: {}", cid, removed.why().what);
-  remove_files(cid);
-}
-
-void keeper_places::remove_files(vm_cid cid) const {
   auto name = std::to_string(cid);
   if (auto removed = remove_tree(folder_fd.get(), name); !removed)
     log::warn("keeper of vm {} leaves \"{}\": {}", cid, runtime_root(cid), removed.why().what);
@@ -79,6 +75,9 @@ void keeper_places::remove_files(vm_cid cid) const {
 }
 
 void keeper_places::remove_last(vm_cid cid) const {
+  if (cgroups)
+    if (auto removed = cgroups->remove_last_keeper(cid); !removed)
+      log::warn("keeper of vm {} leaves its cgroup: {}", cid, removed.why().what);
   remove_socket(cid, kept_life::last);
 }
 
@@ -103,6 +102,10 @@ void keeper_places::remove_all_but(const std::set<vm_cid>& living) const {
       remove(cid);
       remove_last(cid);
     }
+}
+
+result<void> keeper_remains::make_room() const {
+  return places_->cgroups ? places_->cgroups->put_keeper_aside(cid_) : result<void>{};
 }
 
 void keeper_remains::clear() {

@@ -40,10 +40,7 @@ struct keeper_places {
   /// Blocks as long as that takes. With the record's lock held, so that none is a new keeper's.
   void remove(vm_cid cid) const;
 
-  /// The same without the cgroup, where the keeper of the last life is.
-  void remove_files(vm_cid cid) const;
-
-  /// Removes all that a last life has beside its record.
+  /// The same for a last life.
   void remove_last(vm_cid cid) const;
 
   /// Removes what both lives have, for all but those that live.
@@ -61,6 +58,9 @@ public:
 
   /// The keeper's life is the last one now. Not beside what follows.
   void step_aside() noexcept { which_ = kept_life::last; }
+
+  /// Makes room for the next life where the keeper itself can't. Blocks for a moment.
+  result<void> make_room() const;
 
   /// Takes the record's lock and removes all but the record.
   void clear();

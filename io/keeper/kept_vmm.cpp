@@ -106,7 +106,7 @@ void kept_vmm::signal(int number) {
     ;
   post([number](kept_vmm& self) {
     self.link_->send({{"type", "signal"}, {"number", number}});
-    if (number == SIGKILL && !self.exit_told_ && !self.concluding_)
+    if (number == SIGKILL && !self.exit_told_ && !self.concluding_ && !self.ended_)
       self.arm(kill_bound, [](kept_vmm& late) {
         log::error("keeper of vm {} did not end its vmm when told to, and is killed", late.cid_);
         if (late.process_)
@@ -158,12 +158,21 @@ void kept_vmm::step_aside(std::function<void()> done) {
       return self.release(done);
     self.link_->request({{"type", "release"}, {"aside", true}}, keeper_answer_bound,
                         [self = self.shared_from_this(), done](result<keeper_message> answer) {
-                          if (self->take_aside(answer))
-                            done();
-                          else
-                            self->release(done);
+                          if (!self->take_aside(answer))
+                            return self->release(done);
+                          self->work([self, done] { self->make_room(done); });
                         });
   });
+}
+
+/// On a worker's thread.
+void kept_vmm::make_room(const std::function<void()>& done) {
+  if (auto made = remains_->make_room(); !made) {
+    log::warn("keeper of vm {} can't make room for the next one: {}", cid_, made.why().what);
+    return release(done);
+  }
+  reach(failpoint::life_aside);
+  done();
 }
 
 void kept_vmm::release(std::function<void()> done) {

@@ -102,6 +102,8 @@ private:
   void tell_released();
   void forget();
 
+  void make_room(const std::function<void()>& done);
+
   /// On a worker's thread, or the caller's where the host has gone.
   void work(std::function<void()> task);
 

@@ -156,7 +156,6 @@ bool kept_vmm::take_aside(const result<keeper_message>& answer) {
     return false;
   aside_ = true;
   remains_->step_aside();
-  reach(failpoint::life_aside);
   return true;
 }
 
@@ -264,6 +263,7 @@ void kept_vmm::concluded(vmm_exit exit) {
 
 void kept_vmm::fail(launch_failure where, std::string what) {
   ended_ = true;
+  deadline_.cancel();
   link_->close();
   if (streams_)
     streams_->end();

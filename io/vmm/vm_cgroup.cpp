@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::string_view prefix = "vm-";
 constexpr std::string_view keeper_prefix = "keeper-";
+constexpr std::string_view last_suffix = ".last";
 constexpr auto service_name = "service";
 
 // -- files of a cgroup
@@ -214,6 +215,19 @@ std::string keeper_name(vm_cid cid) {
   return std::string{keeper_prefix} + std::to_string(cid);
 }
 
+std::string last_keeper_name(vm_cid cid) {
+  return keeper_name(cid).append(last_suffix);
+}
+
+/// Those that are in it when this is called.
+bool move_processes(int from, int to) {
+  std::istringstream numbers{read_file(from, "cgroup.procs")};
+  for (std::string number; numbers >> number;)
+    if (!write_file(to, "cgroup.procs", number) && errno != ESRCH)
+      return false;
+  return true;
+}
+
 } // namespace
 
 result<std::unique_ptr<vm_cgroup>> cgroup_tree::make(vm_cid cid) {
@@ -233,8 +247,27 @@ result<unique_fd> cgroup_tree::make_keeper(vm_cid cid) {
   return std::move(made->procs);
 }
 
+result<void> cgroup_tree::put_keeper_aside(vm_cid cid) {
+  auto name = keeper_name(cid), aside = last_keeper_name(cid);
+  unique_fd from{::openat(dir_->get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!from)
+    return errno == ENOENT ? result<void>{} : last_failure("cgroup " + in_quotes(name));
+  if (::mkdirat(dir_->get(), aside.c_str(), 0755) != 0 && errno != EEXIST)
+    return last_failure("cgroup " + in_quotes(aside));
+  unique_fd to{::openat(dir_->get(), aside.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  unique_fd service{::openat(from.get(), service_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  for (auto dir : {from.get(), service.get()})
+    if (dir >= 0 && to && !move_processes(dir, to.get()))
+      return last_failure("cgroup " + in_quotes(aside) + ": a keeper can't be moved there");
+  return remove_cgroup(dir_->get(), name);
+}
+
 result<void> cgroup_tree::remove_keeper(vm_cid cid) {
   return remove_cgroup(dir_->get(), keeper_name(cid));
+}
+
+result<void> cgroup_tree::remove_last_keeper(vm_cid cid) {
+  return remove_cgroup(dir_->get(), last_keeper_name(cid));
 }
 
 std::string cgroup_tree::keeper_path(vm_cid cid) const {
@@ -244,9 +277,12 @@ std::string cgroup_tree::keeper_path(vm_cid cid) const {
 std::vector<vm_cid> cgroup_tree::keepers() const {
   std::vector<vm_cid> cids;
   auto names = list_dir(dir_->get());
-  for (const auto& name : names ? *names : std::vector<std::string>{})
+  for (auto& name : names ? *names : std::vector<std::string>{}) {
+    if (name.ends_with(last_suffix))
+      name.resize(name.size() - last_suffix.size());
     if (auto cid = cid_of(name, keeper_prefix); cid != no_cid)
       cids.push_back(cid);
+  }
   return cids;
 }
 

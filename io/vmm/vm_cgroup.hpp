@@ -57,13 +57,20 @@ public:
   /// @returns its `cgroup.procs`, open for writing. Any thread.
   result<unique_fd> make_keeper(vm_cid cid);
 
+  /// Moves what is in it to `keeper-CID.last`, so that there can be another keeper of that VM.
+  /// None: done. Within twice the bound above. Any thread.
+  result<void> put_keeper_aside(vm_cid cid);
+
   /// Kills what is in it and removes it, within twice the bound above. None: done. Any thread.
   result<void> remove_keeper(vm_cid cid);
+
+  /// The same for one that was put aside.
+  result<void> remove_last_keeper(vm_cid cid);
 
   /// The absolute path of a keeper's.
   std::string keeper_path(vm_cid cid) const;
 
-  /// Those that are there.
+  /// Those that are there, put aside or not.
   std::vector<vm_cid> keepers() const;
 
 private:

@@ -366,6 +366,23 @@ for point in hear_exit life_aside start_keeper keeper_started hear_up release_ke
   like "what is passed between two lives" " ${between[*]} " "* $point *"
   kill_between "$point" $((passed_before[$point] + 1))
 done
+
+begin "killed while it waits for another try to begin the next life"
+start_failing "start_keeper=EAGAIN:$((passed_before[start_keeper] + 1))" ""
+cli run --detach lasting.json >other.out 2>other.err
+await "the first life" is_ready other 0
+kill_vmm
+waits_again() { [[ $(life_of other) == "2 not_started "* ]]; }
+await "a next life that can't begin" waits_again
+kill_daemon
+start_daemon
+await "the life after it" is_ready other 2
+equal "living VMs" "$(cli list | awk '$2 == "other" && $3 == "ready"' | wc -l)" 1
+bystander_answers "that"
+cli stop other --force >/dev/null 2>other.err
+nothing_is_left "that"
+kill_daemon
+
 [ -z "$guests" ] || {
   echo "  $kills kills at points, 6 between two lives"
   finish

@@ -2,6 +2,7 @@
 // A VM between two lives: what the last one's keeper has stands for it until the next one's does.
 #include "crosvisor/io/keeper/keeper_record.hpp"
 #include "crosvisor/tests/io/keeper/launcher_fixture.hpp"
+#include "crosvisor/tests/io/test_cgroup.hpp"
 
 #undef CAF_SUITE
 #define CAF_SUITE io.keeper.lives
@@ -12,7 +13,7 @@ using crosvisor::io::vm_origin;
 
 namespace {
 
-constexpr auto life_begun = "killed, signal 9: QEMU was ended by signal 9 (Killed)";
+constexpr auto killed_life = "killed, signal 9: QEMU was ended by signal 9 (Killed)";
 
 struct fixture : launcher_fixture {
   mailbox<bool> aside;
@@ -30,7 +31,7 @@ struct fixture : launcher_fixture {
     auto vm = launch(lasting_request());
     told(1);
     ::kill(vmm_pid(), SIGKILL);
-    CAF_CHECK_EQUAL(end(), life_begun);
+    CAF_CHECK_EQUAL(end(), killed_life);
     step_aside(*vm);
     reports.clear();
     return vm;
@@ -66,7 +67,7 @@ CAF_TEST(the last life is kept until it is let go of) {
   CAF_CHECK_EQUAL(records(), "2048 2048.last");
   last = nullptr;
   ::kill(vmm_pid(), SIGKILL);
-  CAF_CHECK_EQUAL(end(), life_begun);
+  CAF_CHECK_EQUAL(end(), killed_life);
   // As one whose own predecessor has gone.
   step_aside(*next);
   CAF_CHECK_EQUAL(records(), "2048.last");
@@ -118,7 +119,7 @@ CAF_TEST(of two lives the next one is found once it has begun) {
   CAF_CHECK_EQUAL(told(1), "up");
   CAF_CHECK_EQUAL(vmm_pid(), pid);
   next->kill();
-  CAF_CHECK_EQUAL(end(), life_begun);
+  CAF_CHECK_EQUAL(end(), killed_life);
   release(next);
   CAF_CHECK_EQUAL(reap(second_keeper), "exit code 0");
   check_nothing_left();
@@ -165,6 +166,32 @@ CAF_TEST(a killed keeper has no next life and leaves nothing) {
   ::kill(keeper_pid(), SIGKILL);
   CAF_CHECK_EQUAL(end(), "infrastructure_error, lost process: its keeper was killed (signal 9)");
   step_aside(*vm);
+  check_nothing_left();
+}
+
+CAF_TEST(a last life is not killed with the next one) {
+  test_cgroup cgroup;
+  if (!cgroup)
+    return;
+  auto made = io::vmm_confinement::make({std::nullopt, cgroup.path()}, {}, {});
+  CAF_REQUIRE(made);
+  options.how.confinement = *made;
+  open();
+  auto last = live_and_step_aside();
+  auto keeper = keeper_pid();
+  CAF_CHECK(cgroup.cgroups() == std::vector<std::string>{"keeper-2048.last"});
+  auto next = launch(lasting_request());
+  CAF_CHECK_EQUAL(told(1), "up");
+  CAF_CHECK_EQUAL(cgroup.cgroups().size(), 2u);
+  next->kill();
+  CAF_CHECK_EQUAL(end(), killed_life);
+  release(next);
+  CAF_CHECK(cgroup.cgroups() == std::vector<std::string>{"keeper-2048.last"});
+  CAF_CHECK_EQUAL(::kill(keeper, 0), 0);
+  next = last = nullptr;
+  service.reset();
+  options.how.confinement = {};
+  CAF_CHECK(cgroup.cgroups().empty());
   check_nothing_left();
 }
 

@@ -152,4 +152,28 @@ CAF_TEST(the cgroup of a keeper outlives who made it and goes with all in it) {
   CAF_CHECK_EQUAL(signal_of(left), SIGKILL);
 }
 
+CAF_TEST(a keeper that is put aside lives and makes room for another one) {
+  if (!cgroup)
+    return;
+  auto last = forked_sleeper(), next = forked_sleeper();
+  auto tree = cgroup_tree::open(cgroup.path());
+  CAF_REQUIRE(tree);
+  CAF_CHECK((*tree)->make_keeper(2048));
+  ::mkdir((cgroup / "keeper-2048/service").c_str(), 0755);
+  CAF_REQUIRE(cgroup.put("keeper-2048/service", last));
+  for (int i = 0; i < 2; ++i) { // The second time there is none.
+    CAF_CHECK((*tree)->put_keeper_aside(2048));
+    CAF_CHECK(cgroup.cgroups() == std::vector<std::string>{"keeper-2048.last"});
+  }
+  CAF_CHECK((*tree)->make_keeper(2048));
+  CAF_REQUIRE(cgroup.put("keeper-2048", next));
+  CAF_CHECK((*tree)->keepers() == (std::vector<vm_cid>{2048, 2048}));
+  CAF_CHECK((*tree)->remove_keeper(2048));
+  CAF_CHECK_EQUAL(signal_of(next), SIGKILL);
+  CAF_CHECK_EQUAL(::waitpid(last, nullptr, WNOHANG), 0);
+  CAF_CHECK((*tree)->remove_last_keeper(2048));
+  CAF_CHECK_EQUAL(signal_of(last), SIGKILL);
+  CAF_CHECK(cgroup.cgroups().empty());
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()
