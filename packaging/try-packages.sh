@@ -10,6 +10,7 @@ set -euo pipefail
 packages=$1
 work=/root/try
 failures=0
+names=()
 
 say() { echo "try-packages: $*" >&2; }
 
@@ -114,17 +115,12 @@ leaves_nothing() {
   check "a removal leaves the configuration" [ -f /etc/crosvisor/crosvisor.json ]
   check "and the logs" [ -d /var/lib/crosvisor/logs ]
   check "and no program" sh -c '! command -v crosvisor && ! command -v crosvisord' >/dev/null
-  DEBIAN_FRONTEND=noninteractive apt-get -y -q purge "${names[@]}" >>"$work/apt.log" 2>&1
+  dpkg --purge "${names[@]}" >>"$work/apt.log" 2>&1
   snapshot >"$after"
   check "a purge leaves nothing" diff -u "$work/before.txt" "$after"
 }
 
 in_chroot() {
-  names=()
-  local deb
-  for deb in "$packages"/*.deb; do
-    names+=("$(dpkg-deb -f "$deb" Package)")
-  done
   say "packages: ${names[*]}"
   install_needs
   snapshot >"$work/before.txt"
@@ -180,14 +176,14 @@ upgrades() {
   check "an upgrade restarts the daemon" [ "$(property_of crosvisord MainPID)" != "$daemon" ]
   check "it is active" systemctl -q is-active crosvisord.service
   check "and no guest" [ "$(vmm_of tick)" = "$vmm" ]
-  check "which runs still" says '^state *started' crosvisor info tick
+  check "which runs still" says '^state *\(started\|ready\)' crosvisor info tick
   check "another guest runs" says '^Hello from the payload: Linux ' \
     crosvisor run /usr/share/crosvisor/guest/demo.json
-  DEBIAN_FRONTEND=noninteractive apt-get -y -q remove crosvisor-daemon >"$work/apt.log" 2>&1
+  dpkg --remove crosvisor-daemon >"$work/dpkg.log" 2>&1 || cat "$work/dpkg.log"
   check "a removal stops guests" [ ! -e "/proc/$vmm" ]
   check "and the daemon" [ "$(property_of crosvisord ActiveState)" = inactive ]
   check "and the socket" [ ! -e /run/crosvisor/crosvisord.sock ]
-  DEBIAN_FRONTEND=noninteractive apt-get -y -q purge '?name(crosvisor)' >"$work/apt.log" 2>&1
+  dpkg --purge "${names[@]}" >"$work/dpkg.log" 2>&1 || cat "$work/dpkg.log"
   check "no trace of units is left" [ -z "$(find /etc /var/lib/systemd /var/lib/crosvisor /run \
     -name '*crosvis*' 2>/dev/null)" ]
   check "nor of the group" sh -c '! getent group crosvisor'
@@ -200,7 +196,11 @@ booted() {
 }
 
 main() {
+  local deb
   mkdir -p "$work"
+  for deb in "$packages"/*.deb; do
+    names+=("$(dpkg-deb -f "$deb" Package)")
+  done
   case ${2:-} in
     '') in_chroot ;;
     booted) booted ;;
