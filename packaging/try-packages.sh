@@ -32,6 +32,16 @@ apt_install() { # PACKAGE...
   }
 }
 
+# Tries until COMMAND succeeds, for 10 seconds at most.
+soon() { # COMMAND...
+  local tries
+  for ((tries = 0; tries < 100; tries++)); do
+    ! "$@" >/dev/null 2>&1 || return 0
+    sleep 0.1 # What is waited for is another process's, and can't wake us.
+  done
+  return 1
+}
+
 # What the packages need, so that what they bring is all that changes after it.
 install_needs() {
   local depends
@@ -75,13 +85,10 @@ runs_without_daemon() {
 }
 
 runs_with_daemon() {
-  local daemon tries
+  local daemon
   crosvisord >"$work/daemon.log" 2>&1 &
   daemon=$!
-  for ((tries = 0; tries < 100; tries++)); do
-    ! crosvisor list >/dev/null 2>&1 || break
-    sleep 0.1 # The daemon is another process and can't wake us.
-  done
+  check "the daemon serves" soon crosvisor list
   install -d -o 60101 /tmp/member
   check "a member of the group runs an app by the daemon" says '^Hello from the app, on Linux ' \
     setpriv --reuid 60101 --regid 60101 --groups "$(getent group crosvisor | cut -d: -f3)" \
@@ -145,6 +152,10 @@ vmm_of() { # VM
   crosvisor info "$1" -o jsonl | sed -E 's/.*"vmm_pid":([0-9]+|null).*/\1/'
 }
 
+logged() { # WORDS
+  journalctl --no-pager -q -b -u crosvisord | grep -q "$1"
+}
+
 # The same with a higher version, as the next release is.
 next_release() { # DEB
   rm -rf "$work/next"
@@ -159,6 +170,8 @@ installs_units() {
   check "and listens" systemctl -q is-active crosvisord.socket
   check "the daemon waits for a client" [ "$(property_of crosvisord ActiveState)" = inactive ]
   check "who comes starts it" output_of "$work/out.txt" crosvisor list
+  check "a reload is heard" systemctl reload crosvisord.service
+  check "and said" soon logged 'read its configuration anew'
   systemd-analyze security --no-pager crosvisord.service | tail -n 1 >&2
 }
 
