@@ -10,6 +10,7 @@ set -euo pipefail
 packages=$1
 work=/root/try
 failures=0
+names=()
 
 say() { echo "try-packages: $*" >&2; }
 
@@ -29,6 +30,16 @@ apt_install() { # PACKAGE...
     say "can't install $*"
     exit 1
   }
+}
+
+# Tries until COMMAND succeeds, for 10 seconds at most.
+soon() { # COMMAND...
+  local tries
+  for ((tries = 0; tries < 100; tries++)); do
+    ! "$@" >/dev/null 2>&1 || return 0
+    sleep 0.1 # What is waited for is another process's, and can't wake us.
+  done
+  return 1
 }
 
 # What the packages need, so that what they bring is all that changes after it.
@@ -74,13 +85,10 @@ runs_without_daemon() {
 }
 
 runs_with_daemon() {
-  local daemon tries
+  local daemon
   crosvisord >"$work/daemon.log" 2>&1 &
   daemon=$!
-  for ((tries = 0; tries < 100; tries++)); do
-    ! crosvisor list >/dev/null 2>&1 || break
-    sleep 0.1 # The daemon is another process and can't wake us.
-  done
+  check "the daemon serves" soon crosvisor list
   install -d -o 60101 /tmp/member
   check "a member of the group runs an app by the daemon" says '^Hello from the app, on Linux ' \
     setpriv --reuid 60101 --regid 60101 --groups "$(getent group crosvisor | cut -d: -f3)" \
@@ -114,17 +122,12 @@ leaves_nothing() {
   check "a removal leaves the configuration" [ -f /etc/crosvisor/crosvisor.json ]
   check "and the logs" [ -d /var/lib/crosvisor/logs ]
   check "and no program" sh -c '! command -v crosvisor && ! command -v crosvisord' >/dev/null
-  DEBIAN_FRONTEND=noninteractive apt-get -y -q purge "${names[@]}" >>"$work/apt.log" 2>&1
+  dpkg --purge "${names[@]}" >>"$work/apt.log" 2>&1
   snapshot >"$after"
   check "a purge leaves nothing" diff -u "$work/before.txt" "$after"
 }
 
 in_chroot() {
-  names=()
-  local deb
-  for deb in "$packages"/*.deb; do
-    names+=("$(dpkg-deb -f "$deb" Package)")
-  done
   say "packages: ${names[*]}"
   install_needs
   snapshot >"$work/before.txt"
@@ -149,6 +152,10 @@ vmm_of() { # VM
   crosvisor info "$1" -o jsonl | sed -E 's/.*"vmm_pid":([0-9]+|null).*/\1/'
 }
 
+logged() { # WORDS
+  journalctl --no-pager -q -b -u crosvisord | grep -q "$1"
+}
+
 # The same with a higher version, as the next release is.
 next_release() { # DEB
   rm -rf "$work/next"
@@ -163,6 +170,8 @@ installs_units() {
   check "and listens" systemctl -q is-active crosvisord.socket
   check "the daemon waits for a client" [ "$(property_of crosvisord ActiveState)" = inactive ]
   check "who comes starts it" output_of "$work/out.txt" crosvisor list
+  check "a reload is heard" systemctl reload crosvisord.service
+  check "and said" soon logged 'read its configuration anew'
   systemd-analyze security --no-pager crosvisord.service | tail -n 1 >&2
 }
 
@@ -180,14 +189,14 @@ upgrades() {
   check "an upgrade restarts the daemon" [ "$(property_of crosvisord MainPID)" != "$daemon" ]
   check "it is active" systemctl -q is-active crosvisord.service
   check "and no guest" [ "$(vmm_of tick)" = "$vmm" ]
-  check "which runs still" says '^state *started' crosvisor info tick
+  check "which runs still" says '^state *\(started\|ready\)' crosvisor info tick
   check "another guest runs" says '^Hello from the payload: Linux ' \
     crosvisor run /usr/share/crosvisor/guest/demo.json
-  DEBIAN_FRONTEND=noninteractive apt-get -y -q remove crosvisor-daemon >"$work/apt.log" 2>&1
+  dpkg --remove crosvisor-daemon >"$work/dpkg.log" 2>&1 || cat "$work/dpkg.log"
   check "a removal stops guests" [ ! -e "/proc/$vmm" ]
   check "and the daemon" [ "$(property_of crosvisord ActiveState)" = inactive ]
   check "and the socket" [ ! -e /run/crosvisor/crosvisord.sock ]
-  DEBIAN_FRONTEND=noninteractive apt-get -y -q purge '?name(crosvisor)' >"$work/apt.log" 2>&1
+  dpkg --purge "${names[@]}" >"$work/dpkg.log" 2>&1 || cat "$work/dpkg.log"
   check "no trace of units is left" [ -z "$(find /etc /var/lib/systemd /var/lib/crosvisor /run \
     -name '*crosvis*' 2>/dev/null)" ]
   check "nor of the group" sh -c '! getent group crosvisor'
@@ -200,7 +209,11 @@ booted() {
 }
 
 main() {
+  local deb
   mkdir -p "$work"
+  for deb in "$packages"/*.deb; do
+    names+=("$(dpkg-deb -f "$deb" Package)")
+  done
   case ${2:-} in
     '') in_chroot ;;
     booted) booted ;;
