@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What the daemon tells Prometheus, and Prometheus itself beside it; where a start went.
+# shellcheck disable=SC2317 # `await` and `check` call what seems not to be reached.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=daemon_lib.sh
@@ -162,13 +163,29 @@ like "a number of Prometheus'" \
 await "second scrape" has_answer 'count_over_time(crosvisor_build_info[1m]) >= 2'
 
 begin "each query of the dashboard has an answer"
-dashboard=$(cd "$(dirname "$0")/../.." && pwd)/packaging/grafana/crosvisor.json
+root=$(cd "$(dirname "$0")/../.." && pwd)
+dashboard=$root/packaging/grafana/crosvisor.json
+# shellcheck disable=SC2016 # It is Grafana's variable.
 sed -nE 's/^ *"expr": "(.*)",$/\1/p' "$dashboard" | sed 's/\\"/"/g; s/\$__rate_interval/1m/g' >queries.txt
 check "there are many" test "$(wc -l <queries.txt)" -gt 15
 while IFS= read -r query; do
   check "there is an answer to $query" has_answer "$query"
 done <queries.txt
+scrape >scraped.txt
+{
+  grep -oE 'by \([a-z, ]+\)' queries.txt | sed 's/^by (//; s/)$//; s/, */\n/g'
+  grep -oE '\{\{[a-z]+\}\}' "$dashboard" | tr -d '{}'
+} | sort -u >labels.txt
+check "there are some labels" test "$(wc -l <labels.txt)" -gt 8
+while IFS= read -r label; do
+  check "there is a label $label" grep -q "[{,]$label=\"" scraped.txt
+done <labels.txt
 check "a wrong name has none" eval '! has_answer crosvisor_no_such_metric'
+
+begin "the rules of the document"
+awk '/^groups:/ { on = 1 } /^```/ { on = 0 } on' "$root/docs/metrics.md" >rules.yml
+check "promtool takes them" promtool check rules rules.yml >out.txt 2>&1
+like "what it says" "$(cat out.txt)" "*SUCCESS: 9 rules found*"
 end_prometheus
 call stop other --force
 equal "the exit code" "$status" 0
