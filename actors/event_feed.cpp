@@ -10,11 +10,12 @@ namespace crosvisor::actors {
 
 namespace {
 
-vm_event make_event(std::uint64_t seq, const vm_info& info, vm_event_kind kind,
-                    std::string detail) {
+vm_event make_event(std::uint64_t seq, const vm_info& info, vm_event_kind kind, std::string detail,
+                    std::vector<vm_step> steps) {
   vm_event event;
   event.seq = seq;
-  event.time_ms = unix_time_ms();
+  event.time_us = unix_time_us();
+  event.time_ms = event.time_us / 1000;
   event.cid = info.cid;
   event.name = info.name;
   event.kind = kind;
@@ -23,6 +24,7 @@ vm_event make_event(std::uint64_t seq, const vm_info& info, vm_event_kind kind,
   event.reason = info.reason;
   event.exit = info.exit;
   event.payload = info.payload;
+  event.steps = std::move(steps);
   return event;
 }
 
@@ -46,7 +48,8 @@ bool event_feed::was_told(vm_event_kind kind) const {
   return is_told_once(kind) && std::find(told_.begin(), told_.end(), kind) != told_.end();
 }
 
-void event_feed::publish(const vm_info& info, vm_event_kind kind, std::string detail) {
+void event_feed::publish(const vm_info& info, vm_event_kind kind, std::string detail,
+                         std::vector<vm_step> steps) {
   auto told = was_told(kind);
   if (kind == vm_event_kind::restarting) {
     told_.clear();
@@ -54,7 +57,7 @@ void event_feed::publish(const vm_info& info, vm_event_kind kind, std::string de
   }
   if (told)
     return;
-  auto event = make_event(++seq_, info, kind, std::move(detail));
+  auto event = make_event(++seq_, info, kind, std::move(detail), std::move(steps));
   if (is_state_event(kind))
     last_state_event_ = event;
   send_to_all(std::move(event));

@@ -30,7 +30,8 @@ public:
 
   /// Makes an event of what `info` says now, and sends it to all subscribers. An event of the state
   /// itself is also what late subscribers are sent first; `restarting` ends a life.
-  void publish(const vm_info& info, vm_event_kind kind, std::string detail);
+  void publish(const vm_info& info, vm_event_kind kind, std::string detail,
+               std::vector<vm_step> steps = {});
 
   /// The last event of the state itself.
   const vm_event& last_state_event() const noexcept { return last_state_event_; }

@@ -6,6 +6,8 @@
 
 #include <caf/send.hpp>
 
+#include <array>
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -16,6 +18,14 @@ namespace {
 image_queue::urgency urgency_of(const io::image_job& job) {
   return std::holds_alternative<io::vm_images>(job.what) ? image_queue::urgency::vm
                                                          : image_queue::urgency::file;
+}
+
+constexpr std::array job_kinds{"vm", "partition", "idsig"};
+
+const char* kind_of(const io::image_job& job) {
+  if (std::holds_alternative<io::vm_images>(job.what))
+    return job_kinds[0];
+  return std::holds_alternative<io::partition_job>(job.what) ? job_kinds[1] : job_kinds[2];
 }
 
 } // namespace
@@ -32,14 +42,16 @@ image_builder_pool_state::~image_builder_pool_state() {
 template <class T>
 caf::result<T> image_builder_pool_state::add(image_job what) {
   auto id = ++last_id_;
-  if (!queue_->add(id, urgency_of(*what)))
+  if (!queue_->add(id, urgency_of(*what))) {
+    ++counts_[kind_of(*what)].refused;
     return caf::make_error(vm_errc::busy, "there are " + std::to_string(queue_->waiting())
                                             + " image jobs that wait, as many as there may be "
                                               "(limits.images); try again later");
+  }
   auto requester = caf::actor_cast<caf::actor_addr>(self_->current_sender());
   monitors_.add(requester);
   auto answer = self_->make_response_promise<T>();
-  jobs_.emplace(id, pending_job{std::move(what), answer, requester, {}});
+  jobs_.emplace(id, pending_job{std::move(what), answer, requester, {}, self_->clock().now()});
   fill_up_workers();
   assign();
   return answer;
@@ -98,6 +110,7 @@ void image_builder_pool_state::finish(std::uint64_t id, image_product product) {
   auto job = end(id);
   if (!job.what)
     return;
+  count(job, true);
   if (auto* info = std::get_if<idsig_info>(&product->what))
     job.answer.deliver(std::move(*info));
   else if (std::holds_alternative<std::monostate>(product->what))
@@ -107,8 +120,42 @@ void image_builder_pool_state::finish(std::uint64_t id, image_product product) {
 }
 
 void image_builder_pool_state::fail(std::uint64_t id, caf::error why) {
-  if (auto job = end(id); job.what)
-    job.answer.deliver(std::move(why));
+  auto job = end(id);
+  if (!job.what)
+    return;
+  count(job, false);
+  job.answer.deliver(std::move(why));
+}
+
+// -- counts -------------------------------------------------------------------
+
+void image_builder_pool_state::count(const pending_job& job, bool done) {
+  auto& counts = counts_[kind_of(*job.what)];
+  ++(done ? counts.done : counts.failed);
+  counts.seconds.add(std::chrono::duration<double>(self_->clock().now() - job.began).count());
+}
+
+std::vector<metric_family> image_builder_pool_state::metrics() {
+  metric_family jobs{"crosvisor_image_jobs_total",
+                     "Image jobs that have ended, or were refused since too many waited.",
+                     metric_kind::counter,
+                     {}};
+  metric_family seconds{"crosvisor_image_job_seconds",
+                        "How long image jobs took, their turn among the others included.",
+                        metric_kind::histogram,
+                        {}};
+  for (const auto* kind : job_kinds) {
+    auto& counts = counts_[kind];
+    for (auto [result, number] :
+         {std::pair{"done", counts.done}, {"failed", counts.failed}, {"refused", counts.refused}})
+      add_sample(jobs, {{"kind", kind}, {"result", result}}, static_cast<double>(number));
+    seconds.samples.push_back(counts.seconds.sample({{"kind", kind}}));
+  }
+  metric_family queue{
+    "crosvisor_image_jobs", "Image jobs that wait or run.", metric_kind::gauge, {}};
+  add_sample(queue, {{"state", "waiting"}}, static_cast<double>(queue_->waiting()));
+  add_sample(queue, {{"state", "running"}}, static_cast<double>(jobs_.size() - queue_->waiting()));
+  return {std::move(jobs), std::move(seconds), std::move(queue)};
 }
 
 // -- workers ------------------------------------------------------------------
@@ -178,6 +225,7 @@ image_builder_pool_state::make_behavior(image_builder_pool_options options) {
   fill_up_workers();
   return {
     [this](job_atom, image_job& what) { return add<image_product>(std::move(what)); },
+    [this](caf::get_atom, metrics_atom) { return metrics(); },
     [this](create_atom, const partition_spec& spec, vm_files& files) {
       return make_partition(spec, std::move(files));
     },

@@ -7,6 +7,7 @@
 #include "crosvisor/io/image_builder.hpp"
 #include "crosvisor/messages/interfaces.hpp"
 
+#include <caf/actor_clock.hpp>
 #include <caf/response_promise.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace crosvisor::actors {
@@ -40,11 +42,20 @@ public:
   image_builder_pool_actor::behavior_type make_behavior(image_builder_pool_options options);
 
 private:
+  struct job_counts {
+    std::uint64_t done = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t refused = 0;
+    duration_histogram seconds; ///< From the request to the end, waiting included.
+  };
+  using clock_time = caf::actor_clock::time_point;
+
   struct pending_job {
     image_job what;
     caf::response_promise answer;
     caf::actor_addr requester;
     caf::actor_addr worker; ///< Null: it waits.
+    clock_time began;
   };
 
   caf::result<caf::ok_atom> make_partition(const partition_spec& spec, vm_files files);
@@ -60,6 +71,8 @@ private:
   void fail(std::uint64_t id, caf::error why);
   /// What ends the job, whatever became of it; its worker is idle then. Empty when there is none.
   pending_job end(std::uint64_t id);
+  void count(const pending_job& job, bool done);
+  std::vector<metric_family> metrics();
   void down(const caf::down_msg& gone);
   void worker_down(const caf::actor_addr& worker, const caf::error& reason);
   void requester_down(const caf::actor_addr& requester);
@@ -72,6 +85,7 @@ private:
   std::map<caf::actor_addr, image_builder_actor> workers_;
   std::vector<image_builder_actor> idle_;
   std::uint64_t last_id_ = 0;
+  std::map<std::string, job_counts> counts_; ///< By kind.
 };
 
 /// Spawns the workers and monitors them: one that goes down fails the job that it had, and is

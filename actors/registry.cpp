@@ -2,7 +2,7 @@
 #include "crosvisor/actors/registry.hpp"
 
 #include "crosvisor/actors/vm_supervisor.hpp"
-#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/logged_events.hpp"
 
 #include <caf/expected.hpp>
 
@@ -16,6 +16,13 @@ namespace {
 
 /// How many CIDs that other programs hold are passed over for one VM.
 constexpr std::size_t max_skipped_cids = 4096;
+
+/// What counts apart, so that no guest can make more of it.
+const char* port_name(std::uint32_t port) {
+  if (port == payload_output_port)
+    return "output";
+  return port == payload_status_port ? "status" : "other";
+}
 
 std::string range_text(const cid_range& range) {
   return std::to_string(range.first) + " to " + std::to_string(range.last);
@@ -50,6 +57,7 @@ caf::expected<registry_state::fresh_cid> registry_state::claim() {
 
 caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files files,
                                                       vmm_choice choice, caller owner) {
+  auto began = unix_time_us();
   if (draining_)
     return caf::make_error(vm_errc::shutting_down, "the service is shutting down");
   if (const auto* vm = living(config.name))
@@ -59,25 +67,29 @@ caf::result<vm_actor, vm_info> registry_state::create(vm_config config, vm_files
   if (!claimed)
     return claimed.error();
   auto cid = claimed->cid;
+  std::vector<vm_step> steps{{"cid", began, unix_time_us()}};
   if (config.name.empty())
     config.name = "vm-" + std::to_string(cid);
   auto info = describe_new_vm(cid, config, choice);
   info.owner = std::move(owner);
-  auto supervisor = supervise(
-    {cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr}, info, {});
+  auto supervisor =
+    supervise({cid, std::move(config), choice, std::move(files), claimed->vsock, nullptr}, info, {},
+              std::move(steps));
   auto in_kernel = claimed->vsock && *claimed->vsock;
   vms_.emplace(cid, entry{supervisor, info, std::move(claimed->vsock), in_kernel});
-  log::info({cid, info.name}, "registry created vm {} \"{}\"", cid, info.name);
+  log::event(log::logged_event::vm_created, {cid, info.name}, "registry created vm {} \"{}\"", cid,
+             info.name);
   return {caf::actor_cast<vm_actor>(supervisor), std::move(info)};
 }
 
 vm_supervisor_actor registry_state::supervise(io::launch_request request, vm_info info,
-                                              std::optional<vm_past> past) {
+                                              std::optional<vm_past> past,
+                                              std::vector<vm_step> steps) {
   return self_->spawn<caf::monitored>(
     vm_supervisor,
     vm_supervisor_options{std::move(request), std::move(info), options_.launcher, options_.timeouts,
                           registry_actor{self_}, options_.streams, options_.privileged_ports,
-                          options_.images, std::move(past)});
+                          options_.images, std::move(past), std::move(steps)});
 }
 
 void registry_state::adopt(io::kept_vm kept) {
@@ -93,11 +105,14 @@ void registry_state::adopt(io::kept_vm kept) {
   claim_again(kept);
   auto record = read_record(kept);
   auto info = describe_kept_vm(kept, record);
-  log::info({cid, info.name}, "registry adopts vm {} \"{}\"", cid, info.name);
+  log::event(log::logged_event::vm_adopted, {cid, info.name}, "registry adopts vm {} \"{}\"", cid,
+             info.name);
   auto notes = kept.notes;
-  auto supervisor = supervise({cid, std::move(kept.config), kept.choice, nullptr, kept.vsock,
-                               nullptr, nullptr, std::move(kept.notes)},
-                              info, vm_past{std::move(record), std::move(options_.histories[cid])});
+  auto supervisor =
+    supervise({cid, std::move(kept.config), kept.choice, nullptr, kept.vsock, nullptr, nullptr,
+               std::move(kept.notes)},
+              info, vm_past{std::move(record), std::move(options_.histories[cid])}, {});
+  ++adopted_count_;
   auto in_kernel = kept.vsock && *kept.vsock;
   vms_.emplace(
     cid, entry{supervisor, std::move(info), std::move(kept.vsock), in_kernel, std::move(notes)});
@@ -245,6 +260,10 @@ registry_actor::behavior_type registry_state::make_behavior(registry_options opt
     [this](list_atom) { return list(); },
     [this](caf::get_atom, adopted_atom) { return adopted(); },
     [this](vm_info& info) { update(std::move(info)); },
+    [this](caf::connect_atom, std::uint32_t port, bool taken) {
+      ++connections_[{port_name(port), taken}];
+    },
+    [this](caf::get_atom, metrics_atom) { return metrics(); },
     [this](claim_atom, vm_cid cid) { return reclaim(cid); },
     [this](drain_atom, caf::timespan grace) { return drain(grace); },
     [this](leave_atom) { return leave(); },

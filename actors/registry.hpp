@@ -15,6 +15,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace crosvisor::actors {
@@ -53,6 +55,7 @@ public:
   std::vector<vm_info> list() const;
   adopted_vms adopted() const;
   void update(vm_info info);
+  std::vector<metric_family> metrics() const;
   caf::result<caf::ok_atom> drain(caf::timespan grace);
   caf::result<caf::ok_atom> leave();
   caf::result<claimed_cid> reclaim(vm_cid cid);
@@ -81,8 +84,10 @@ private:
   /// Holds its CID, as far as its keeper does not.
   void claim_again(io::kept_vm& kept);
   vm_supervisor_actor supervise(io::launch_request request, vm_info info,
-                                std::optional<vm_past> past);
+                                std::optional<vm_past> past, std::vector<vm_step> steps);
   caf::result<caf::ok_atom> answer_when_empty();
+  metric_family count_vms() const;
+  metric_family count_connections() const;
   const entry* living(const vm_name& name) const;
   void forget(const caf::actor_addr& supervisor);
 
@@ -90,6 +95,8 @@ private:
   registry_options options_;
   std::unique_ptr<cid_pool> pool_;
   std::map<vm_cid, entry> vms_;
+  std::map<std::pair<std::string, bool>, std::uint64_t> connections_; ///< By port; taken or not.
+  std::uint64_t adopted_count_ = 0;
   bool draining_ = false;
   std::vector<caf::typed_response_promise<caf::ok_atom>> drained_;
 };

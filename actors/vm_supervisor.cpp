@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/actors/vm_supervisor.hpp"
 
+#include "crosvisor/io/logged_events.hpp"
+
 #include <caf/send.hpp>
 
 #include <utility>
@@ -59,6 +61,7 @@ io::vmm_callbacks report_to(const vm_supervisor_actor& self) {
     [self](std::uint32_t port, io::stream_socket socket) {
       caf::anon_send(self, caf::connect_atom::value, port, vsock_socket{std::move(socket)});
     },
+    [self](vm_step step) { caf::anon_send(self, std::move(step)); },
   };
 }
 
@@ -163,9 +166,14 @@ void vm_supervisor_state::note(std::string key, std::string value) {
     notes_.insert_or_assign(std::move(key), std::move(value));
 }
 
+void vm_supervisor_state::step_done(vm_step step) {
+  if (steps_.size() < io::max_launch_steps)
+    steps_.push_back(std::move(step));
+}
+
 void vm_supervisor_state::up(std::int32_t pid) {
   info_.vmm_pid = pid;
-  log::info(about(), "vm {} runs in vmm pid {}", info_.cid, pid);
+  log::event(log::logged_event::vm_started, about(), "vm {} runs in vmm pid {}", info_.cid, pid);
   apply(vm_input::up);
 }
 
@@ -189,7 +197,7 @@ void vm_supervisor_state::set_state(vm_state state, std::string detail) {
   info_.state = state;
   // Before anybody learns of it, so that a list asked for then is not older than the news.
   self_->send(registry_, shown());
-  feed_.publish(info_, kind_of(state), std::move(detail));
+  feed_.publish(info_, kind_of(state), std::move(detail), std::exchange(steps_, {}));
 }
 
 void vm_supervisor_state::tell(vm_event_kind kind, std::string detail) {

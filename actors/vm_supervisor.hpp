@@ -54,6 +54,7 @@ public:
   caf::result<passed_fd> open_output();
   caf::result<caf::ok_atom> subscribe_to_output();
 
+  void step_done(vm_step step);
   void up(std::int32_t pid);
   void launch_failed(caf::error why);
   void fault(std::string what);
@@ -157,8 +158,10 @@ private:
   registry_actor registry_;
   image_builder_pool_actor images_;
   bool privileged_ports_ = false;
-  io::launch_request request_;             ///< Its files go to the launcher with the start.
-  io::vm_notes notes_;                     ///< What the VM's keeper has, or will be given.
+  io::launch_request request_; ///< Its files go to the launcher with the start.
+  io::vm_notes notes_;         ///< What the VM's keeper has, or will be given.
+  std::vector<vm_step> steps_; ///< Done since the last event that has any.
+  std::int64_t build_began_us_ = 0;
   std::shared_ptr<io::job_control> build_; ///< Null: nothing is being built.
   std::shared_ptr<io::vmm_process> process_;
   std::shared_ptr<io::guest_streams> streams_;               ///< Of this life. Null: no vsock.

@@ -55,6 +55,7 @@ void vm_supervisor_state::begin(vm_supervisor_options options) {
   plan_ = restart_plan{timeouts_};
   claims_cid_ = request_.vsock && *request_.vsock;
   stream_factory_ = std::move(options.streams);
+  steps_ = std::move(options.steps);
   make_streams();
   self_->set_down_handler([this](caf::down_msg& gone) { down(gone.source); });
   // An answer that its receiver did not expect comes back as an error. No VM dies of that.
@@ -111,6 +112,7 @@ vm_supervisor_state::make_behavior(vm_supervisor_options options) {
       return shown();
     },
     [this](caf::unsubscribe_atom) { feed_.unsubscribe(self_->current_sender()); },
+    [this](vm_step& step) { step_done(std::move(step)); },
     [this](up_atom, std::int32_t pid) { up(pid); },
     [this](failed_atom, caf::error& why) { launch_failed(std::move(why)); },
     [this](fault_atom, std::string& what) { fault(std::move(what)); },

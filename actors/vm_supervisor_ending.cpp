@@ -2,6 +2,8 @@
 // How a supervisor ends its VM, and what it does with one that has ended.
 #include "crosvisor/actors/vm_supervisor.hpp"
 
+#include "crosvisor/io/logged_events.hpp"
+
 #include <caf/send.hpp>
 
 #include <algorithm>
@@ -155,10 +157,13 @@ void vm_supervisor_state::bury() {
   // Whoever reads the output of a VM that never ran finds its end too.
   if (streams_ && !std::exchange(streams_finished_, true))
     streams_->finish([] {});
-  if (!given_up_.empty())
+  if (!given_up_.empty()) {
+    log::event(log::logged_event::vm_given_up, about(), "vm {} is not started again: {}", info_.cid,
+               given_up_);
     tell(vm_event_kind::given_up, given_up_);
-  log::info(about(), "vm {} died: {} ({})", info_.cid, to_string(info_.reason),
-            to_string(info_.exit));
+  }
+  log::event(log::logged_event::vm_died, about(), "vm {} died: {} ({})", info_.cid,
+             to_string(info_.reason), to_string(info_.exit));
   set_state(vm_state::dead, info_.exit.detail);
   answer_the_waiting();
   self_->delayed_send(self_, timeouts_.forget, expired_atom::value, ++step_);

@@ -23,6 +23,7 @@ void vm_supervisor_state::build() {
   info_.state = vm_state::starting;
   self_->send(registry_, info_);
   arm(timeouts_.build);
+  build_began_us_ = unix_time_us();
   if (!images_)
     return build_failed(
       caf::make_error(vm_errc::unsupported, "this service makes no images for VMs"));
@@ -54,6 +55,7 @@ void vm_supervisor_state::built(const io::image_product& product) {
   const auto* images = std::get_if<io::built_vm_images>(&product.what);
   if (images == nullptr)
     return build_failed(caf::make_error(vm_errc::io_failed, "no image builder made the images"));
+  step_done({"images", build_began_us_, unix_time_us()});
   request_.config = images->config;
   request_.choice = images->choice;
   request_.files = images->files;

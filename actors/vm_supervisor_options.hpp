@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace crosvisor::actors {
 
@@ -39,6 +40,8 @@ struct vm_supervisor_options {
   image_builder_pool_actor images;
   /// Of a VM that its keeper has: `request` has no files then. Nothing: the VM is new.
   std::optional<vm_past> past = {};
+  /// What was done for it already, told with its first event.
+  std::vector<vm_step> steps = {};
 };
 
 } // namespace crosvisor::actors

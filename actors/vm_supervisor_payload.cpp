@@ -25,6 +25,9 @@ caf::error vm_supervisor_state::no_vsock() const {
 
 void vm_supervisor_state::take_connection(std::uint32_t port, vsock_socket socket) {
   auto running = phase_ >= vm_phase::launching && is_ending_open();
+  auto known = port == payload_status_port || port == payload_output_port;
+  if (!replaying_)
+    self_->send(registry_, caf::connect_atom::value, port, running && streams_ && known);
   if (running && streams_ && port == payload_status_port)
     return streams_->take_status(std::move(socket));
   if (running && streams_ && port == payload_output_port) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a supervisor starts its VM again: the wait, what is left of the last life, the next one.
 #include "crosvisor/actors/vm_supervisor.hpp"
+
 #include "crosvisor/io/descriptor_set.hpp"
+#include "crosvisor/io/logged_events.hpp"
 
 #include <caf/send.hpp>
 
@@ -80,8 +82,9 @@ void vm_supervisor_state::restart() {
   info_.vmm_pid = 0;
   ++info_.restarts;
   auto seconds = std::chrono::duration_cast<std::chrono::seconds>(restart_in_).count();
-  log::info(about(), "vm {} died: {} ({}), and starts again in {} s", info_.cid,
-            to_string(info_.reason), to_string(info_.exit), seconds);
+  log::event(log::logged_event::vm_restarting, about(),
+             "vm {} died: {} ({}), and starts again in {} s", info_.cid, to_string(info_.reason),
+             to_string(info_.exit), seconds);
   tell(vm_event_kind::restarting, "starts again in " + std::to_string(seconds) + " s");
   auto why = launch_error_ ? std::exchange(launch_error_, {})
                            : caf::make_error(vm_errc::start_failed, info_.exit.detail);
@@ -97,6 +100,7 @@ void vm_supervisor_state::forget_life() {
   if (streams_ && !std::exchange(streams_finished_, false))
     streams_->finish([] {});
   make_streams();
+  steps_.clear();
   request_ = {};
   info_.payload = {};
   payload_ = {};

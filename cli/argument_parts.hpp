@@ -25,6 +25,7 @@ void add_arguments(CLI::App& app, verb_arguments& target);
 void add_arguments(CLI::App& app, stop_arguments& target);
 void add_arguments(CLI::App& app, list_arguments& target);
 void add_arguments(CLI::App& app, watch_arguments& target);
+void add_arguments(CLI::App& app, timeline_arguments& target);
 void add_arguments(CLI::App& app, port_arguments& target);
 void add_arguments(CLI::App& app, balloon_arguments& target);
 void add_arguments(CLI::App& app, pass_arguments& target);

@@ -78,6 +78,7 @@ private:
     add_verb(vm_verb::resume, "resume", "Let them go on");
     add("balloon", "Show or set how much memory is taken from a guest", balloon_);
     add("watch", "Show what happens to VMs, as it happens", watch_);
+    add("timeline", "Draw where a VM's start went", timeline_);
     add_logs(command("console", "Show what a VM wrote to its console", console_), console_,
              "console");
     add_logs(command("logs", "Show what a VM wrote, also after its end", logs_), logs_, "logs");
@@ -158,6 +159,7 @@ private:
   stop_arguments stop_;
   list_arguments list_;
   watch_arguments watch_;
+  timeline_arguments timeline_;
   port_arguments port_;
   balloon_arguments balloon_;
   pass_arguments pass_;

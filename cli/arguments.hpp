@@ -105,8 +105,9 @@ enum class output_format : std::uint8_t { table, json, jsonl };
 
 /// `crosvisor info`.
 struct info_arguments {
-  std::string vm;      ///< A CID or a name; empty: the host.
-  bool limits = false; ///< The daemon's bounds instead.
+  std::string vm;       ///< A CID or a name; empty: the host.
+  bool limits = false;  ///< The daemon's bounds instead.
+  bool metrics = false; ///< What the daemon has counted and measured instead.
   connect_arguments connect;
   output_format output = output_format::table;
 };
@@ -155,6 +156,16 @@ struct watch_arguments {
   std::string vm; ///< Empty: all.
   bool history = false;
   output_format output = output_format::table; ///< `table` or `jsonl`.
+  connect_arguments connect;
+};
+
+/// How a timeline is drawn.
+enum class timeline_format : std::uint8_t { text, json, svg, trace };
+
+/// `crosvisor timeline`.
+struct timeline_arguments {
+  std::string vm;
+  timeline_format output = timeline_format::text;
   connect_arguments connect;
 };
 
@@ -207,9 +218,9 @@ struct usage_error {
 using command_line =
   std::variant<run_arguments, run_app_arguments, create_partition_arguments, create_idsig_arguments,
                create_composite_arguments, inspect_arguments, info_arguments, logs_arguments,
-               verb_arguments, stop_arguments, list_arguments, watch_arguments, port_arguments,
-               balloon_arguments, pass_arguments, take_arguments, drain_arguments, text_answer,
-               usage_error>;
+               verb_arguments, stop_arguments, list_arguments, watch_arguments, timeline_arguments,
+               port_arguments, balloon_arguments, pass_arguments, take_arguments, drain_arguments,
+               text_answer, usage_error>;
 
 /// Reads the arguments that follow the program's name. Opens nothing.
 command_line parse_arguments(const std::vector<std::string>& arguments);

@@ -36,6 +36,7 @@ int stop(const stop_arguments& arguments);
 int list(const list_arguments& arguments);
 int vm_info_of(const info_arguments& arguments);
 int limits_of(const info_arguments& arguments);
+int metrics_of(const info_arguments& arguments);
 int balloon(const balloon_arguments& arguments);
 int pass(const pass_arguments& arguments);
 int take(const take_arguments& arguments);
@@ -43,6 +44,9 @@ int drain(const drain_arguments& arguments);
 
 /// Shows events until there are no more.
 int watch(const watch_arguments& arguments);
+
+/// Draws where a VM's start went.
+int timeline(const timeline_arguments& arguments);
 
 /// Connects standard input and output with a guest's port.
 int connect(const port_arguments& arguments);

@@ -13,6 +13,13 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+json steps_json(const std::vector<vm_step>& steps) {
+  json all = json::array();
+  for (const auto& step : steps)
+    all.push_back({{"name", step.name}, {"begin_us", step.begin_us}, {"end_us", step.end_us}});
+  return all;
+}
+
 } // namespace
 
 std::string rfc3339(std::int64_t unix_time_ms) {
@@ -34,6 +41,10 @@ std::string event_json(const vm_event& event) {
   // So that whoever reads knows what is missing.
   if (event.number > 0)
     object["number"] = event.number;
+  if (event.time_us > 0)
+    object["time_us"] = event.time_us;
+  if (!event.steps.empty())
+    object["steps"] = steps_json(event.steps);
   auto dead = event.kind == vm_event_kind::dead;
   if (event.payload.finished && (dead || event.kind == vm_event_kind::finished))
     object["payload_exit_code"] = event.payload.exit_code;

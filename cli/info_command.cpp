@@ -117,6 +117,8 @@ int info(const info_arguments& arguments) {
     return vm_info_of(arguments);
   if (arguments.limits)
     return limits_of(arguments);
+  if (arguments.metrics)
+    return metrics_of(arguments);
   auto report = make_report(arguments);
   if (const auto* end = std::get_if<early_end>(&report))
     return complain(end->exit_code, end->what);

@@ -33,6 +33,7 @@ struct dispatch {
   int operator()(const stop_arguments& arguments) const { return stop(arguments); }
   int operator()(const list_arguments& arguments) const { return list(arguments); }
   int operator()(const watch_arguments& arguments) const { return watch(arguments); }
+  int operator()(const timeline_arguments& arguments) const { return timeline(arguments); }
   int operator()(const port_arguments& arguments) const { return connect(arguments); }
   int operator()(const balloon_arguments& arguments) const { return balloon(arguments); }
   int operator()(const pass_arguments& arguments) const { return pass(arguments); }

@@ -21,6 +21,7 @@ Examples:
   crosvisor info
   crosvisor info demo -o json
   crosvisor info --limits
+  crosvisor info --metrics -o json
 
 Without VM, what this host can do, as the daemon has it where one is there.)";
 
@@ -58,6 +59,14 @@ Examples:
   crosvisor watch demo --history -o jsonl
 
 Of all VMs until it is ended, of one until that is dead.)";
+
+constexpr const char* timeline_footer = R"(
+Examples:
+  crosvisor timeline demo
+  crosvisor timeline 2048 -o svg > start.svg
+
+Also of a VM that is dead, for as long as the daemon keeps its events. -o trace is for
+https://ui.perfetto.dev and the like.)";
 
 constexpr const char* port_footer = R"(
 Examples:
@@ -176,8 +185,12 @@ void add_output_format(CLI::App& app, output_format& target,
 void add_arguments(CLI::App& app, info_arguments& target) {
   app.footer(info_footer);
   auto* vm = add_vm(app, target.vm, false);
-  app.add_flag("--limits", target.limits, "Show the daemon's bounds, and what of them is in use")
-    ->excludes(vm);
+  auto* limits =
+    app.add_flag("--limits", target.limits, "Show the daemon's bounds, and what of them is in use")
+      ->excludes(vm);
+  app.add_flag("--metrics", target.metrics, "Show what the daemon has counted and measured")
+    ->excludes(vm)
+    ->excludes(limits);
   add_output_format(app, target.output);
   add_connect(app, target.connect);
 }
@@ -227,6 +240,25 @@ void add_arguments(CLI::App& app, watch_arguments& target) {
   add_vm(app, target.vm, false);
   app.add_flag("--history", target.history, "Begin with the last events that are kept");
   add_output_format(app, target.output, {output_format::table, output_format::jsonl});
+  add_connect(app, target.connect);
+}
+
+void add_arguments(CLI::App& app, timeline_arguments& target) {
+  app.footer(timeline_footer);
+  add_vm(app, target.vm);
+  auto read = [&target](const std::string& text) -> std::string {
+    for (auto [name, format] : {std::pair{"text", timeline_format::text},
+                                {"json", timeline_format::json},
+                                {"svg", timeline_format::svg},
+                                {"trace", timeline_format::trace}}) {
+      if (text == name) {
+        target.output = format;
+        return "";
+      }
+    }
+    return io::in_quotes(text) + " is not one of text, json, svg, trace";
+  };
+  add_checked(app, "-o,--output", "text|json|svg|trace", "How to draw it", std::move(read));
   add_connect(app, target.connect);
 }
 

@@ -3,6 +3,7 @@
 #include "crosvisor/cli/commands.hpp"
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/limit_report.hpp"
+#include "crosvisor/cli/metric_report.hpp"
 #include "crosvisor/cli/open_connection.hpp"
 #include "crosvisor/cli/port_copy.hpp"
 #include "crosvisor/cli/print.hpp"
@@ -69,6 +70,13 @@ int limits_of(const info_arguments& arguments) {
   return ask_and_show(arguments.connect, get_limits,
                       [&](const connection&, const std::vector<limit_info>& limits) {
                         return print(limit_report(limits, arguments.output));
+                      });
+}
+
+int metrics_of(const info_arguments& arguments) {
+  return ask_and_show(arguments.connect, get_metrics,
+                      [&](const connection&, const std::vector<metric_family>& all) {
+                        return print(metric_report(all, arguments.output));
                       });
 }
 

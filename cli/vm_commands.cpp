@@ -90,6 +90,12 @@ outcome<std::vector<limit_info>> get_limits(connection& service) {
     service.where());
 }
 
+outcome<std::vector<metric_family>> get_metrics(connection& service) {
+  return outcome_of(ask<std::vector<metric_family>>(service, request_bound, caf::get_atom::value,
+                                                    metrics_atom::value),
+                    service.where());
+}
+
 outcome<vm_info> get_vm(connection& service, const std::string& vm) {
   return vm_request{service, vm}.info();
 }

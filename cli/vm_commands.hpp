@@ -22,6 +22,7 @@ outcome<vm_info> take_vm(connection& service, const take_arguments& what);
 outcome<caf::ok_atom> drain(connection& service, const drain_arguments& what);
 outcome<std::vector<vm_info>> list_vms(connection& service);
 outcome<std::vector<limit_info>> get_limits(connection& service);
+outcome<std::vector<metric_family>> get_metrics(connection& service);
 outcome<vm_info> get_vm(connection& service, const std::string& vm);
 /// A connected stream socket.
 outcome<io::unique_fd> connect_port(connection& service, const port_arguments& what);

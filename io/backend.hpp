@@ -10,6 +10,7 @@
 #include "crosvisor/messages/host_info.hpp"
 #include "crosvisor/messages/payload_status.hpp"
 #include "crosvisor/messages/vm_config.hpp"
+#include "crosvisor/messages/vm_event.hpp"
 #include "crosvisor/messages/vm_info.hpp"
 #include "crosvisor/messages/vm_state.hpp"
 
@@ -81,6 +82,9 @@ enum class launch_failure : std::uint8_t {
 /// A connected stream socket, non-blocking and close-on-exec; one holder at a time.
 using stream_socket = std::shared_ptr<unique_fd>;
 
+/// How many steps a launch has.
+inline constexpr std::size_t max_launch_steps = 16;
+
 /// What a VMM's process reports. Called on any thread of the backend's, one at a time, in the order
 /// in which things happened; each may only send a message.
 struct vmm_callbacks {
@@ -99,6 +103,8 @@ struct vmm_callbacks {
   /// connections come here and not to the vsock_listener, so that one that was opened before the
   /// VMM ended comes before on_exit, also when both are told again.
   std::function<void(std::uint32_t port, stream_socket)> on_connection = {};
+  /// A part of the launch is done; before on_up, at most max_launch_steps times, may be empty.
+  std::function<void(vm_step)> on_step = {};
 };
 
 /// One VMM's process, from the moment its launch was asked for. All calls are allowed at any time

@@ -134,6 +134,8 @@ void linux_vmm::connect(const vmm_driver& driver, control_endpoint endpoint,
   callbacks.on_up = [weak] {
     if (auto self = weak.lock()) {
       self->was_up_ = true;
+      self->step_done("vmm");
+      self->tell_steps();
       reach(failpoint::tell_up);
       self->callbacks_.on_up(self->child_->pid());
     }
@@ -207,6 +209,10 @@ void linux_vmm::part_done() {
 }
 
 void linux_vmm::report() {
+  if (!was_up_) {
+    step_done("vmm");
+    tell_steps();
+  }
   // A VMM that could not start the guest says why on its standard error alone.
   auto words = last_line(last_words_);
   if ((exit_.reason == death_reason::start_failed || !was_up_) && !words.empty())

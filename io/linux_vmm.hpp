@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace crosvisor::io {
 
@@ -67,6 +68,8 @@ private:
   result<void> make_control(const vmm_driver& driver, vmm_resources& made);
   launch_result start(const vmm_driver& driver, vmm_resources& made);
   void take(const vmm_driver& driver, vmm_resources& made);
+  void step_done(const char* name);
+  void tell_steps();
 
   // On the loop's thread.
   void fail(const launch_error& why);
@@ -105,6 +108,8 @@ private:
   std::shared_ptr<console_log> vmm_log_;
   std::shared_ptr<console_log> failures_;
   std::string log_name_;
+  std::vector<vm_step> steps_; // Not told yet.
+  std::int64_t step_began_us_ = 0;
   exit_status status_;
   vmm_exit exit_;
   std::string last_words_;

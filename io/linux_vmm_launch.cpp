@@ -50,7 +50,20 @@ void describe(const launch_request& request, const vm_file_descriptors& files, v
 
 } // namespace
 
+/// The next one begins with its end.
+void linux_vmm::step_done(const char* name) {
+  auto now = unix_time_us();
+  steps_.push_back({name, std::exchange(step_began_us_, now), now});
+}
+
+void linux_vmm::tell_steps() {
+  for (auto& step : std::exchange(steps_, {}))
+    if (callbacks_.on_step)
+      callbacks_.on_step(std::move(step));
+}
+
 void linux_vmm::launch(launch_request request) {
+  step_began_us_ = unix_time_us();
   launch_result failed;
   std::string log_name;
   {
@@ -230,6 +243,7 @@ linux_vmm::launch_result linux_vmm::start(const vmm_driver& driver, vmm_resource
       return std::make_unique<launch_error>(
         launch_error{launch_failure::host, "the VM was stopped before its VMM was started"});
   }
+  step_done("prepare");
   auto command = driver.command(made.vm);
   command.stdout_fd = command.stderr_fd = made.vmm_log->writer();
   made.confinement.apply_to(command, made.vm.accel);
@@ -242,6 +256,7 @@ linux_vmm::launch_result linux_vmm::start(const vmm_driver& driver, vmm_resource
     return std::make_unique<launch_error>(launch_error{where, child.why().what});
   }
   made.child = std::move(*child);
+  step_done("spawn");
   reach(failpoint::vmm_started);
   log::debug("vm {} started vmm pid {}", made.vm.cid, made.child->pid());
   start_vsock(made);
@@ -290,6 +305,7 @@ void linux_vmm::take(const vmm_driver& driver, vmm_resources& made) {
 }
 
 void linux_vmm::fail(const launch_error& why) {
+  tell_steps();
   std::function<void()> released;
   {
     std::lock_guard lock{mutex_};

@@ -29,6 +29,7 @@ using leave_atom = caf::atom_constant<caf::atom("leave")>;
 using limits_atom = caf::atom_constant<caf::atom("limits")>;
 using list_atom = caf::atom_constant<caf::atom("list")>;
 using lost_atom = caf::atom_constant<caf::atom("lost")>;
+using metrics_atom = caf::atom_constant<caf::atom("metrics")>;
 using note_atom = caf::atom_constant<caf::atom("note")>;
 using output_atom = caf::atom_constant<caf::atom("output")>;
 using pass_atom = caf::atom_constant<caf::atom("pass")>;

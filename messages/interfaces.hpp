@@ -11,6 +11,7 @@
 #include "crosvisor/messages/image_spec.hpp"
 #include "crosvisor/messages/limit_info.hpp"
 #include "crosvisor/messages/local_types.hpp"
+#include "crosvisor/messages/metrics.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 #include "crosvisor/messages/vm_event.hpp"
 #include "crosvisor/messages/vm_info.hpp"
@@ -113,6 +114,8 @@ struct adopted_vms {
 using vm_supervisor_actor = vm_actor::extend<
   // The VMM with this process id RUNS the guest; its control channel answers.
   caf::reacts_to<up_atom, std::int32_t>,
+  // A part of its launch is done, one of a few; before it runs.
+  caf::reacts_to<vm_step>,
   // The VMM could NOT be started; no process is left.
   caf::reacts_to<failed_atom, caf::error>,
   // The VMM says that the guest can't go on, and does not end by itself.
@@ -164,6 +167,8 @@ using image_builder_pool_actor = image_maker_actor::extend<
   // busy: too many wait; invalid_config, io_failed; cancelled. Nothing is left of a job that
   // failed.
   caf::replies_to<job_atom, image_job>::with<image_product>,
+  // What it has COUNTED: its jobs.
+  caf::replies_to<caf::get_atom, metrics_atom>::with<std::vector<metric_family>>,
   // This WORKER is there, and idle.
   caf::reacts_to<worker_atom, image_builder_actor>,
   // The job with this number is FINISHED, and its worker idle.
@@ -187,6 +192,10 @@ using registry_actor = caf::typed_actor<
   caf::replies_to<caf::get_atom, adopted_atom>::with<adopted_vms>,
   // A supervisor's news of its VM, for the list.
   caf::reacts_to<vm_info>,
+  // A VM's guest has CONNECTED to this port of the host's, and was let in or not; for the count.
+  caf::reacts_to<caf::connect_atom, std::uint32_t, bool>,
+  // What it has COUNTED: CIDs, guests' connections.
+  caf::replies_to<caf::get_atom, metrics_atom>::with<std::vector<metric_family>>,
   // CLAIM this VM's CID in the kernel anew, for its next life; what its last one had of the old
   // claim is gone. no_such_vm, cid_exhausted: another program has it now; io_failed.
   caf::replies_to<claim_atom, vm_cid>::with<claimed_cid>,
@@ -222,6 +231,8 @@ using service_actor = image_maker_actor::extend<
   caf::replies_to<list_atom>::with<std::vector<vm_info>>,
   // What this HOST can do, with the ports that guests may connect to as they are served now.
   caf::replies_to<caf::get_atom, host_atom>::with<host_info>,
+  // What the actors behind it have COUNTED.
+  caf::replies_to<caf::get_atom, metrics_atom>::with<std::vector<metric_family>>,
   // The VMs that were there BEFORE the service and are not forgotten yet. Whoever subscribes to one
   // first is sent all that nobody has heard, so this is to be asked before anybody else can.
   caf::replies_to<caf::get_atom, adopted_atom>::with<adopted_vms>,
@@ -232,6 +243,13 @@ using service_actor = image_maker_actor::extend<
   // all. Their subscribers are told nothing, but of those that no keeper has yet, which are dead.
   // Without keepers all are killed. Repeating it is fine.
   caf::replies_to<leave_atom>::with<caf::ok_atom>>;
+
+/// Measures what the system has of processes: this one, and those of VMs. Detached: it reads files
+/// of the kernel's.
+using usage_reader_actor = caf::typed_actor<
+  // MEASURE these VMs, those that run.
+  caf::replies_to<caf::get_atom, metrics_atom,
+                  std::vector<vm_info>>::with<std::vector<metric_family>>>;
 
 /// What stands between the service and whoever is not trusted: the one actor that is reached from
 /// other processes. It knows VMs by their CIDs, so that no handle ever leaves the process: whatever
@@ -258,6 +276,9 @@ using door_actor = caf::typed_actor<
   // those alone that hold for each user, with what the sender's principal has and was refused since
   // it last had nothing of it.
   caf::replies_to<caf::get_atom, limits_atom>::with<std::vector<limit_info>>,
+  // What was COUNTED and measured, as Prometheus has it; in a stable order. Who asks while that is
+  // being gathered gets the same.
+  caf::replies_to<caf::get_atom, metrics_atom>::with<std::vector<metric_family>>,
   // START, STOP, KILL, SUSPEND, RESUME: as vm_actor's. A guest gets an hour of grace at most.
   caf::replies_to<start_atom, vm_cid>::with<vm_info>,
   caf::replies_to<stop_atom, vm_cid, caf::timespan>::with<vm_info>,

@@ -44,5 +44,7 @@ CAF_ADD_TYPE_ID(crosvisor, (crosvisor::log_query))
 CAF_ADD_TYPE_ID(crosvisor, (crosvisor::ticket_list))
 CAF_ADD_TYPE_ID(crosvisor, (crosvisor::limit_info))
 CAF_ADD_TYPE_ID(crosvisor, (std::vector<crosvisor::limit_info>))
+CAF_ADD_TYPE_ID(crosvisor, (std::vector<crosvisor::metric_family>))
+CAF_ADD_TYPE_ID(crosvisor, (crosvisor::vm_step))
 
 CAF_END_TYPE_ID_BLOCK(crosvisor)

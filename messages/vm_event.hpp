@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace crosvisor {
 
@@ -37,6 +38,14 @@ enum class vm_event_kind : std::uint8_t {
   given_up, ///< It died once too often, and is not started again; `dead` follows.
 };
 
+/// A part of what a start takes, which the service itself does; docs/timeline.md has each.
+struct vm_step {
+  std::string name; ///< Stable, in snake_case.
+  /// Microseconds since 1970-01-01 UTC.
+  std::int64_t begin_us = 0;
+  std::int64_t end_us = 0;
+};
+
 /// One thing that happened to a VM. Whoever subscribes is sent the last state event at once, then
 /// each event as it comes, in the order of `seq`.
 struct vm_event {
@@ -59,6 +68,11 @@ struct vm_event {
   vmm_exit exit;
   /// What was known of the payload with this event, `dead` included.
   payload_info payload;
+  /// `time_ms` in microseconds; 0: from a service that did not say it.
+  std::int64_t time_us = 0;
+  /// What was done since the last event that has any: of `created`, `starting`, `started` and
+  /// `dead` events.
+  std::vector<vm_step> steps;
 };
 
 /// Stable snake_case name.
@@ -70,10 +84,21 @@ inline std::int64_t unix_time_ms() {
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
+/// Now, in the unit of vm_event::time_us.
+inline std::int64_t unix_time_us() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+template <class Inspector>
+auto inspect(Inspector& f, vm_step& x) {
+  return f(x.name, x.begin_us, x.end_us);
+}
+
 template <class Inspector>
 auto inspect(Inspector& f, vm_event& x) {
   return f(x.seq, x.number, x.time_ms, x.cid, x.name, x.kind, x.state, x.detail, x.reason, x.exit,
-           x.payload);
+           x.payload, x.time_us, x.steps);
 }
 
 } // namespace crosvisor

@@ -10,11 +10,12 @@ declare -rA packages_for=(
   [build]="g++ cmake ninja-build ccache pkg-config libcaf-dev libboost-dev
     libboost-filesystem-dev nlohmann-json3-dev libcli11-dev libspdlog-dev
     libsystemd-dev libssl-dev libseccomp-dev libzip-dev libexpat1-dev
-    libprotobuf-dev protobuf-compiler nbdkit-plugin-dev"
+    libprotobuf-dev protobuf-compiler nbdkit-plugin-dev
+    prometheus-cpp-dev"
   [guest]="apksigner binutils cpio g++ lz4 openssl xz-utils zip zstd"
   [run]="qemu-system-x86 qemu-utils nbdkit"
   [judges]="apksigner cryptsetup-bin fdisk fsverity gdisk iproute2 libnbd-bin
-    protobuf-compiler qemu-utils"
+    prometheus protobuf-compiler qemu-utils"
   [bench]="cryptsetup-bin fsverity libbenchmark-dev libvirt-clients
     libvirt-daemon libvirt-daemon-driver-qemu openssl"
   [lint]="clang-format clang-tidy shellcheck"
@@ -92,6 +93,14 @@ show_progress() {
   [ $terminal = no ] || printf '\r\033[K' >&2
 }
 
+# Prometheus' package has a service that serves the network; here it is a program for tests alone.
+keep_services_off() { # PACKAGE...
+  case " $* " in *" prometheus "*) ;; *) return 0 ;; esac
+  [ -d /run/systemd/system ] || return 0
+  as_root systemctl mask prometheus.service >>"$log" 2>&1 || return 0
+  say "prometheus.service is masked; \`systemctl unmask prometheus\` lets it run"
+}
+
 install() { # PACKAGE...
   local began=$SECONDS
   local command="apt-get install --no-install-recommends $*"
@@ -103,6 +112,7 @@ install() { # PACKAGE...
   mkdir -p "$root/build"
   : >"$log"
   say "installing $*"
+  keep_services_off "$@"
   if ! apt_get update || ! apt_get install --no-install-recommends "$@"; then
     tail -n 20 "$log" >&2
     say "that failed (see above and build/setup.log); by hand, as root:"

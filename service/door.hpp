@@ -78,6 +78,10 @@ struct door_options {
   std::size_t kept_logs = 64;
   /// The bounds that others keep; empty: there are none.
   limit_source others = {};
+  /// What others have counted; empty: nothing. Any thread; blocks for nothing but a lock.
+  std::function<std::vector<metric_family>()> more_metrics = {};
+  /// Whether who measures processes has a thread of its own. Without, that blocks the scheduler.
+  bool detached_usage_reader = true;
   door_timeouts timeouts = {};
   /// Empty: they are closed where the last one lets go of them.
   descriptor_closer close = {};

@@ -60,6 +60,7 @@ constexpr std::array<std::pair<door_request, const char*>, door_request_count> n
   {door_request::end_drain, "end_drain"},
   {door_request::get_limits, "get_limits"},
   {door_request::get_all_limits, "get_all_limits"},
+  {door_request::get_metrics, "get_metrics"},
 }};
 
 // What only gives up something of the sender's own needs nothing, so that who lost a permission can
@@ -106,6 +107,7 @@ std::array<door_rule, door_request_count> make_rules() {
     {end_drain, {}, false, false, true},
     {get_limits, {}, false, false},
     {get_all_limits, {debug}, false, false},
+    {get_metrics, {debug}, false, false},
   }};
 }
 

@@ -79,8 +79,9 @@ enum class door_request : std::uint8_t {
   end_drain,
   get_limits,
   get_all_limits, ///< What others have, too.
+  get_metrics,
 };
-inline constexpr std::size_t door_request_count = 37;
+inline constexpr std::size_t door_request_count = 38;
 
 /// What a request asks for.
 struct door_rule {

@@ -12,6 +12,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -23,6 +24,8 @@ namespace {
 /// long; then the service ends, since one whose guests go unheard only looks healthy.
 constexpr std::size_t max_successors = 10;
 constexpr auto successors_window = std::chrono::minutes{10};
+/// For an actor behind this one to say what it has counted.
+constexpr auto metrics_bound = std::chrono::seconds{5};
 
 /// How the ports are where no acceptor says it.
 std::vector<vsock_port> unserved(const std::string& why) {
@@ -88,6 +91,7 @@ private:
   }
 
   caf::result<host_info> describe_host();
+  caf::result<std::vector<metric_family>> metrics();
   void spawn_acceptor();
   void down(const caf::down_msg& down);
 
@@ -116,6 +120,26 @@ caf::result<host_info> service_state::describe_host() {
     .then(
       [answer](std::vector<vsock_port>& ports) mutable { answer(std::move(ports)); },
       [answer](const caf::error&) mutable { answer(unserved("the acceptor does not answer")); });
+  return promise;
+}
+
+/// Of the registry, and of the image builders where they answer.
+caf::result<std::vector<metric_family>> service_state::metrics() {
+  if (!images_)
+    return self_->delegate(registry_, caf::get_atom::value, metrics_atom::value);
+  auto promise = self_->make_response_promise<std::vector<metric_family>>();
+  auto fail = [promise](caf::error& why) mutable { promise.deliver(std::move(why)); };
+  auto ask_registry = [this, promise, fail](std::vector<metric_family>& images) mutable {
+    self_->request(registry_, metrics_bound, caf::get_atom::value, metrics_atom::value)
+      .then(
+        [promise, images = std::move(images)](std::vector<metric_family>& all) mutable {
+          std::move(images.begin(), images.end(), std::back_inserter(all));
+          promise.deliver(std::move(all));
+        },
+        fail);
+  };
+  self_->request(images_, metrics_bound, caf::get_atom::value, metrics_atom::value)
+    .then(ask_registry, fail);
   return promise;
 }
 
@@ -163,6 +187,7 @@ service_actor::behavior_type service_state::make_behavior(const io::backend& hos
     },
     [this](list_atom list) { return self_->delegate(registry_, list); },
     [this](caf::get_atom, host_atom) { return describe_host(); },
+    [this](caf::get_atom, metrics_atom) { return metrics(); },
     [this](create_atom, const partition_spec& spec, vm_files& files) {
       return make_partition(spec, files);
     },

@@ -24,6 +24,8 @@ bool keeper_facts::has_status(std::uint8_t status_kind) const {
 
 bool keeper_facts::add(keeper_fact fact) {
   using kind = keeper_fact::kind;
+  if (fact.what == kind::step && count(kind::step) >= max_launch_steps)
+    return false;
   if (fact.what == kind::connection && count(kind::connection) >= max_connections)
     return false;
   if (fact.what == kind::status && has_status(fact.status_kind)) {

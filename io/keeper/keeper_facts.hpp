@@ -14,7 +14,16 @@ namespace crosvisor::io {
 
 /// One thing that happened, as keeper_protocol.hpp has it.
 struct keeper_fact {
-  enum class kind : std::uint8_t { up, launch_failed, fault, exit, status, bad_status, connection };
+  enum class kind : std::uint8_t {
+    up,
+    launch_failed,
+    fault,
+    exit,
+    status,
+    bad_status,
+    connection,
+    step
+  };
 
   kind what = kind::up;
   std::string packet;           ///< Its JSON object.
@@ -24,9 +33,10 @@ struct keeper_fact {
   std::uint8_t status_kind = 0; ///< Of a `status`: which of payload_status_kind.
 };
 
-/// Everything that each service is told anew, in its order and within bounds: of faults the last,
-/// of status lines the first of each kind and the first of the others, of guests' connections those
-/// that nobody has taken yet, and of each port the first that is read. Pure; one thread.
+/// Everything that each service is told anew, in its order and within bounds: of a launch's steps
+/// the first, of faults the last, of status lines the first of each kind and the first of the
+/// others, of guests' connections those that nobody has taken yet, and of each port the first that
+/// is read. Pure; one thread.
 class keeper_facts {
 public:
   static constexpr std::size_t max_faults = 8;

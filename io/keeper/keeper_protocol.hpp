@@ -15,7 +15,7 @@
 //   hello    version, boot_id, cid, pid (the keeper's), launched_ms, notes {key: value}; with the
 //            descriptor of its launch's text (a sealed memory file) and, where the VM has one, its
 //            claimed /dev/vhost-vsock. Then everything that happened so far, in order, as if it
-//            happened now: launch_failed, up, fault, exit, status, bad_status, connection.
+//            happened now: step, launch_failed, up, fault, exit, status, bad_status, connection.
 //   synced   that was it; what follows happens.
 //
 // From the service:                                          the answer
@@ -44,6 +44,7 @@
 // From the keeper:
 //   answer         id, code (errno, or 0 where the host isn't at fault), what (empty: done), and
 //                  what the request asked for
+//   step           name, begin_us, end_us (vm_step): before `up`
 //   up             pid
 //   launch_failed  failure (launch_failure), what
 //   fault          what

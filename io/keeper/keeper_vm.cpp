@@ -127,6 +127,11 @@ void keeper_vm::read_alone(bool alone) {
 vmm_callbacks keeper_vm::process_callbacks() {
   vmm_callbacks to;
   to.on_up = [this](std::int32_t pid) { add(kind::up, packet("up", {{"pid", pid}})); };
+  to.on_step = [this](const vm_step& done) {
+    add(
+      kind::step,
+      packet("step", {{"name", done.name}, {"begin_us", done.begin_us}, {"end_us", done.end_us}}));
+  };
   to.on_fault = [this](const std::string& what) {
     add(kind::fault, packet("fault", {{"what", what}}));
   };

@@ -196,6 +196,7 @@ void kept_vmm::leave() {
 
 void kept_vmm::launch(launch_request request) {
   self_ = shared_from_this();
+  launch_began_us_ = unix_time_us();
   auto keeper = [&]() -> result<running_keeper> {
     if (wanted_signal_ != 0)
       return failure{ECANCELED, "the VM was stopped before its VMM was started"};

@@ -14,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -77,6 +78,8 @@ private:
   void connect(unique_fd socket);
   void receive(const std::string& type, keeper_message message);
   bool receive_fact(const std::string& type, keeper_message& message);
+  void take_hello();
+  bool take_step(const keeper_message& message);
   bool take_up(const keeper_message& message);
   void take_synced();
   bool take_connection(keeper_message& message);
@@ -118,6 +121,7 @@ private:
   std::string link_end_;     // Why, where the keeper is at fault.
   std::string keeper_words_; // What is said of the VM's end where nothing else is known.
   exit_status keeper_status_;
+  std::int64_t launch_began_us_ = 0;
   bool adopted_ = false;
   bool exit_told_ = false;
   bool link_ended_ = false;

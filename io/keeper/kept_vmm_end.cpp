@@ -24,7 +24,7 @@ constexpr std::chrono::seconds release_bound{1};
 
 void kept_vmm::receive(const std::string& type, keeper_message message) {
   if (type == "hello")
-    return; // Known from the launch, or read when it was found.
+    return take_hello(); // What it says is known from the launch, or was read when it was found.
   if (type == "synced")
     return take_synced();
   auto of_streams = type == "status" || type == "bad_status" || type == "chunk";
@@ -37,6 +37,8 @@ void kept_vmm::receive(const std::string& type, keeper_message message) {
 bool kept_vmm::receive_fact(const std::string& type, keeper_message& message) {
   if (type == "up")
     return take_up(message);
+  if (type == "step")
+    return take_step(message);
   if (type == "connection")
     return take_connection(message);
   if (type == "exit")
@@ -50,6 +52,23 @@ bool kept_vmm::receive_fact(const std::string& type, keeper_message& message) {
     return false;
   if (callbacks_.on_fault && !exit_told_)
     callbacks_.on_fault(std::move(what));
+  return true;
+}
+
+/// Of a keeper that was just started it is a sign of life.
+void kept_vmm::take_hello() {
+  if (!adopted_ && callbacks_.on_step)
+    callbacks_.on_step({"keeper", launch_began_us_, unix_time_us()});
+}
+
+bool kept_vmm::take_step(const keeper_message& message) {
+  vm_step step;
+  if (!read_member(message.body, "name", step.name)
+      || !read_member(message.body, "begin_us", step.begin_us)
+      || !read_member(message.body, "end_us", step.end_us))
+    return false;
+  if (callbacks_.on_step)
+    callbacks_.on_step(std::move(step));
   return true;
 }
 

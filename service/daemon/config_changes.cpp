@@ -12,6 +12,11 @@ auto listen_of(const daemon_config& config) {
                     : std::tuple{std::string{}, std::uint16_t{0}};
 }
 
+auto metrics_of(const daemon_config& config) {
+  auto metrics = config.metrics.value_or(metrics_config{});
+  return std::tuple{metrics.path, metrics.address, metrics.port};
+}
+
 auto peers_of(const transport::peer_limits& x) {
   return std::tie(x.message_bytes, x.unread_bytes, x.connections_per_principal, x.connections,
                   x.handshake, x.silence);
@@ -62,6 +67,7 @@ std::vector<std::string> changes_for_restart(const daemon_config& now, const dae
   compare("socket", std::tie(now.socket, now.socket_gid, now.socket_mode),
           std::tie(next.socket, next.socket_gid, next.socket_mode));
   compare("tls.listen", listen_of(now), listen_of(next));
+  compare("metrics.listen", metrics_of(now), metrics_of(next));
   compare("cids", std::tie(now.cids.first, now.cids.last),
           std::tie(next.cids.first, next.cids.last));
   compare("limits", limits_of(now.bounds), limits_of(next.bounds));

@@ -4,6 +4,7 @@
 #include "crosvisor/io/config/config_text.hpp"
 #include "crosvisor/io/config/json_comments.hpp"
 #include "crosvisor/io/config/open_vm_files.hpp"
+#include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/listening_socket.hpp"
 #include "crosvisor/service/daemon/autostart_fields.hpp"
 #include "crosvisor/service/daemon/bound_fields.hpp"
@@ -12,6 +13,7 @@
 
 #include <cerrno>
 #include <limits>
+#include <string_view>
 
 namespace crosvisor {
 
@@ -95,6 +97,31 @@ constexpr config_field<permission_grants> permission_fields[] = {
   {"custom", read_grant<permission::custom>},
 };
 
+check read_metrics_listen(value_ref value, path_ref path, config_ref config) {
+  constexpr const char* allowed =
+    R"("127.0.0.1:PORT", "[::1]:PORT" or "unix:/PATH": metrics are for this host alone)";
+  metrics_config metrics;
+  constexpr std::string_view scheme = "unix:";
+  if (value.kind == io::json_kind::string && value.text.starts_with(scheme)) {
+    metrics.path = value.text.substr(scheme.size());
+    if (!metrics.path.starts_with('/') || metrics.path.size() > io::max_socket_path_bytes)
+      return config_problem{value.offset, path
+                                            + ": the path of a socket is absolute and has at most "
+                                            + std::to_string(io::max_socket_path_bytes) + " bytes"};
+  } else {
+    if (read_listen_address(value, path, metrics.address, metrics.port))
+      return io::unexpected_value(value, path, allowed);
+    if (metrics.address != "127.0.0.1" && metrics.address != "::1")
+      return config_problem{value.offset, path + ": " + io::in_quotes(metrics.address)
+                                            + " is not this host's loopback; allowed is "
+                                            + allowed};
+  }
+  config.metrics = std::move(metrics);
+  return std::nullopt;
+}
+
+constexpr config_field<daemon_config> metrics_fields[] = {{"listen", read_metrics_listen}};
+
 // -- what it may cost ---------------------------------------------------------
 
 constexpr config_field<actors::cid_range> cid_fields[] = {
@@ -172,6 +199,7 @@ check read_part(value_ref value, path_ref path, config_ref config) {
 constexpr config_field<daemon_config> fields[] = {
   {"socket", read_part<socket_fields>},
   {"tls", read_tls},
+  {"metrics", read_part<metrics_fields>},
   {"permissions", [](value_ref v, path_ref p,
                      config_ref c) { return io::read_object(v, p, permission_fields, c.grants); }},
   {"cids", read_cids},

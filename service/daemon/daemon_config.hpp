@@ -25,6 +25,13 @@ struct tls_config {
   transport::tls_files files;
 };
 
+/// Where Prometheus asks; one of the two.
+struct metrics_config {
+  std::string path;    ///< Of a Unix socket; empty: none.
+  std::string address; ///< 127.0.0.1 or ::1.
+  std::uint16_t port = 0;
+};
+
 /// A VM that is started with the daemon.
 struct autostart_vm {
   std::string config; ///< Of the VM; absolute.
@@ -48,6 +55,8 @@ struct daemon_config {
   std::optional<std::uint32_t> socket_gid;
   std::optional<std::uint32_t> socket_mode;
   std::optional<tls_config> tls;
+  /// None: metrics are not served.
+  std::optional<metrics_config> metrics;
   permission_grants grants;
   actors::cid_range cids;
   service_bounds bounds;

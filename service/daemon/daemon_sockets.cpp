@@ -36,6 +36,28 @@ io::result<void> open_tls(const daemon_config& config, io::unique_fd& socket) {
   return {};
 }
 
+/// Readable by root, the daemon's user and the sockets' group.
+constexpr mode_t metrics_socket_mode = 0660;
+
+io::result<void> open_metrics(const daemon_config& config, daemon_sockets& sockets) {
+  if (!config.metrics)
+    return {};
+  if (config.metrics->path.empty()) {
+    auto made = io::listen_tcp(config.metrics->address, config.metrics->port);
+    if (!made)
+      return io::failure{made.why().code, "metrics.listen: " + made.why().what};
+    sockets.metrics = std::move(*made);
+    return {};
+  }
+  auto made = io::unix_listener::open(
+    {config.metrics->path, SOCK_STREAM, metrics_socket_mode, config.socket_gid});
+  if (!made)
+    return io::failure{made.why().code, "metrics.listen: " + made.why().what};
+  sockets.metrics_file.emplace(std::move(*made));
+  sockets.metrics = sockets.metrics_file->take();
+  return {};
+}
+
 /// What can't go together.
 io::result<void> check(const io::inherited_sockets& inherited) {
   if (!inherited.stream && inherited.packet)
@@ -70,6 +92,8 @@ io::result<daemon_sockets> open_daemon_sockets(const daemon_config& config,
                         sockets.descriptor_file, sockets.descriptors);
   if (opened)
     opened = open_tls(config, sockets.tls);
+  if (opened)
+    opened = open_metrics(config, sockets);
   if (!opened)
     return opened.why();
   return sockets;
@@ -80,6 +104,8 @@ void daemon_sockets::remove_files() noexcept {
     client_file->remove_file();
   if (descriptor_file)
     descriptor_file->remove_file();
+  if (metrics_file)
+    metrics_file->remove_file();
 }
 
 } // namespace crosvisor

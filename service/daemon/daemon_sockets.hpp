@@ -25,7 +25,10 @@ struct daemon_sockets {
   io::unique_fd clients;     ///< AF_UNIX, SOCK_STREAM.
   io::unique_fd descriptors; ///< AF_UNIX, SOCK_SEQPACKET.
   io::unique_fd tls;         ///< TCP; -1: other hosts are not served.
-  std::string path;          ///< Of `clients`.
+  /// Where Prometheus asks; -1: it is not served.
+  io::unique_fd metrics;
+  std::optional<io::unix_listener> metrics_file;
+  std::string path; ///< Of `clients`.
 
   /// Nobody finds the way in any more.
   void remove_files() noexcept;

@@ -5,7 +5,7 @@
 #include "crosvisor/io/file_event_journal.hpp"
 #include "crosvisor/io/keeper/keeper_record.hpp"
 #include "crosvisor/io/log/kept_log_reader.hpp"
-#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/logged_events.hpp"
 #include "crosvisor/io/service_signals.hpp"
 #include "crosvisor/io/systemd/inherited_sockets.hpp"
 #include "crosvisor/io/systemd/notify.hpp"
@@ -53,6 +53,7 @@ running_daemon::running_daemon(daemon_config config, daemon_places places, bool 
 
 running_daemon::~running_daemon() {
   close_entrance();
+  metrics_.reset();
   if (!service_)
     return;
   transport::close_all(service_->system());
@@ -75,14 +76,14 @@ io::result<void> running_daemon::start() {
   for (auto next : {step{&running_daemon::open_sockets}, step{&running_daemon::hear_signals},
                     step{&running_daemon::open_journal}, step{&running_daemon::start_service},
                     step{&running_daemon::adopt}, step{&running_daemon::open_door},
-                    step{&running_daemon::listen}})
+                    step{&running_daemon::listen}, step{&running_daemon::serve_metrics}})
     if (auto done = (this->*next)(); !done) {
       give_back();
       return done;
     }
   spawn_watchers();
   spawn_autostart(service_->system(), std::exchange(autostarted_, {}), door_timeouts{}.start);
-  log::info("daemon serves socket \"{}\"", sockets_->path);
+  log::event(log::logged_event::serving, "daemon serves socket \"{}\"", sockets_->path);
   io::notify("READY=1");
   return {};
 }
@@ -202,6 +203,10 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.restarts = config_.bounds.restarts;
   options.kept_logs = config_.bounds.logs.vms;
   options.others = limits_elsewhere(tickets);
+  options.more_metrics = [peers = std::weak_ptr{peers_}] {
+    auto known = peers.lock();
+    return known ? known->metrics() : std::vector<metric_family>{};
+  };
   options.journal = journal_;
   options.adopted = adopted_;
   options.is_left_alone = [state = places_.where.state](vm_cid cid) {
@@ -295,7 +300,7 @@ void running_daemon::close_entrance() {
 
 void running_daemon::stop() {
   if (!std::exchange(stopping_, true)) {
-    log::info("daemon stops");
+    log::event(log::logged_event::stopping, "daemon stops");
     auto bound = std::chrono::microseconds{config_.shutdown_bound + std::chrono::seconds{30}};
     io::notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(bound.count()));
     close_entrance();
@@ -307,7 +312,7 @@ void running_daemon::stop() {
 void running_daemon::leave() {
   if (std::exchange(stopping_, true))
     return;
-  log::info("daemon ends and leaves its VMs to their keepers");
+  log::event(log::logged_event::leaving, "daemon ends and leaves its VMs to their keepers");
   io::notify("STOPPING=1");
   close_entrance();
   // First, so that nobody who goes now takes a VM with them.
@@ -323,9 +328,10 @@ void running_daemon::reload() {
   auto next = load_config_of(places_, user_, ::geteuid());
   auto applied = next ? apply(std::move(*next)) : io::result<void>{next.why()};
   if (applied) {
-    log::info("daemon read its configuration anew");
+    log::event(log::logged_event::config_reloaded, "daemon read its configuration anew");
   } else {
-    log::error("daemon keeps its configuration: {}", applied.why().what);
+    log::event(log::logged_event::config_refused, "daemon keeps its configuration: {}",
+               applied.why().what);
     remark = "its configuration was not read anew: " + applied.why().what;
   }
   if (pulse_)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "crosvisor/io/log/log_store.hpp"
+#include "crosvisor/io/metrics/metrics_server.hpp"
 #include "crosvisor/io/tickets/descriptor_door.hpp"
 #include "crosvisor/io/unique_fd.hpp"
 #include "crosvisor/service/daemon/daemon_config.hpp"
@@ -56,6 +57,7 @@ private:
   void give_back();
   io::result<void> open_door();
   io::result<void> listen();
+  io::result<void> serve_metrics();
   io::result<void> hear_signals();
   void spawn_watchers();
   door_options options_of_door(const std::shared_ptr<io::ticket_store>& tickets) const;
@@ -92,6 +94,7 @@ private:
   std::shared_ptr<io::descriptor_door_use> descriptor_use_ =
     std::make_shared<io::descriptor_door_use>();
   std::unique_ptr<io::descriptor_door> descriptor_door_;
+  std::unique_ptr<io::metrics_server> metrics_; ///< Null: nobody may ask.
   ending_actor ending_;
   pulse_actor pulse_; ///< Null: nobody wants to be told.
   boost::asio::posix::stream_descriptor signals_{loop_};

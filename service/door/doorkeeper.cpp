@@ -84,6 +84,9 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
     [this](caf::get_atom, limits_atom) {
       return let(door_request::get_limits, [&](const permit& by) { return get_limits(by); });
     },
+    [this](caf::get_atom, metrics_atom) {
+      return let(door_request::get_metrics, [&](const permit& by) { return get_metrics(by); });
+    },
     [this, &times](start_atom start, vm_cid cid) {
       return let(door_request::start, cid,
                  [&](const vm_permit& by) { return ask_vm<vm_info>(by, times.start, start); });
@@ -134,7 +137,8 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
       let(door_request::unsubscribe_output, [&](const permit& by) { unsubscribe_output(by, cid); });
     },
     [this](caf::get_atom, log_query& query) {
-      auto by = gate_->enter_logs(self_->current_sender(), query.vm);
+      auto by =
+        counted(door_request::read_log, gate_->enter_logs(self_->current_sender(), query.vm));
       return by ? read_log(*by, std::move(query)) : caf::result<log_piece>{by.error()};
     },
     [this](caf::subscribe_atom, vm_cid cid) {
@@ -144,7 +148,8 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
       let(door_request::unsubscribe, [&](const permit& by) { unsubscribe(by, cid); });
     },
     [this](caf::subscribe_atom, vm_cid cid, std::uint64_t after) {
-      auto by = gate_->enter_told(self_->current_sender(), cid);
+      auto by =
+        counted(door_request::subscribe_after, gate_->enter_told(self_->current_sender(), cid));
       return by ? subscribe_after(*by, after) : caf::result<caf::ok_atom>{by.error()};
     },
     [this](watch_atom, std::uint64_t after) {

@@ -6,10 +6,12 @@
 #include "crosvisor/service/door.hpp"
 #include "crosvisor/service/door/audience.hpp"
 #include "crosvisor/service/door/door_limits.hpp"
+#include "crosvisor/service/door/door_metrics.hpp"
 #include "crosvisor/service/door/gate.hpp"
 #include "crosvisor/service/door/passed_words.hpp"
 #include "crosvisor/service/door/vm_table.hpp"
 
+#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -38,6 +40,7 @@ public:
   static inline const char* name = "door";
 
   explicit doorkeeper_state(pointer self) : self_(self), monitors_(self) {}
+  ~doorkeeper_state() { caf::anon_send_exit(usage_reader_, caf::exit_reason::user_shutdown); }
 
   doorkeeper_actor::behavior_type make_behavior(door_options options);
 
@@ -46,6 +49,11 @@ private:
     caf::typed_response_promise<log_piece> answer;
     std::optional<vm_identity> vm; ///< Whose it must be; nothing: anybody's.
     std::string wanted;            ///< As the query says it.
+    quota::token counted;
+  };
+
+  struct metrics_waiter {
+    caf::typed_response_promise<std::vector<metric_family>> answer;
     quota::token counted;
   };
 
@@ -58,6 +66,7 @@ private:
   caf::result<std::vector<vm_info>> list(const permit& by);
   caf::result<host_info> get_host(const permit& by);
   caf::result<std::vector<limit_info>> get_limits(const permit& by);
+  caf::result<std::vector<metric_family>> get_metrics(const permit& by);
   caf::result<vm_info> stop(const vm_permit& by, caf::timespan grace);
   caf::result<ticket> connect(const vm_permit& by, std::uint32_t port, caf::timespan bound);
   caf::result<ticket> open_output(const vm_permit& by);
@@ -113,6 +122,10 @@ private:
   caf::error add_subscriber(vm_entry& vm, const permit& by);
   /// All of the door's own.
   void show_limits(std::vector<limit_info>& to);
+  void count(door_request request, const caf::error& why);
+  void measure_vms(std::vector<metric_family> behind);
+  void measure_processes(std::vector<metric_family> behind, std::vector<vm_info> vms);
+  void give_metrics(caf::expected<std::vector<metric_family>> all);
   void publish(vm_entry& vm, vm_event event);
   void count_restart(vm_entry& vm, vm_event_kind what);
   /// Gives an event its number and keeps it.
@@ -146,13 +159,13 @@ private:
   /// Runs `then` with a permit for `request`, or answers why there is none.
   template <class Then>
   auto let(door_request request, Then then) {
-    return run(gate_->enter(request, self_->current_sender()), then);
+    return run(counted(request, gate_->enter(request, self_->current_sender())), then);
   }
 
   /// The same for a request about a VM, which is named by CID or by name.
   template <class Key, class Then>
   auto let(door_request request, const Key& vm, Then then) {
-    return run(gate_->enter(request, self_->current_sender(), vm), then);
+    return run(counted(request, gate_->enter(request, self_->current_sender(), vm)), then);
   }
 
   /// The same for a request with descriptors. They are taken in any case, so that those of a
@@ -165,6 +178,13 @@ private:
         return files.error();
       return then(by, std::move(*files));
     });
+  }
+
+  /// Counts whether it was let in.
+  template <class Permit>
+  caf::expected<Permit> counted(door_request request, caf::expected<Permit> by) {
+    count(request, by ? caf::error{} : by.error());
+    return by;
   }
 
   template <class Permit, class Then>
@@ -201,6 +221,9 @@ private:
   caf::timespan drain_grace_{};
   std::vector<caf::typed_response_promise<caf::ok_atom>> drained_;
   door_limits limits_;
+  door_metrics counts_;
+  usage_reader_actor usage_reader_; ///< Null: nobody has asked yet.
+  std::vector<metrics_waiter> metrics_wanted_;
   std::uint64_t given_up_ = 0;          ///< VMs that reached the bound of their restarts.
   std::uint64_t refused_log_reads_ = 0; ///< By the reader.
 };

@@ -3,7 +3,7 @@
 #include "crosvisor/service/door/door_notes.hpp"
 #include "crosvisor/service/door/doorkeeper.hpp"
 
-#include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/logged_events.hpp"
 
 #include <utility>
 
@@ -49,7 +49,8 @@ void doorkeeper_state::adopt(const adopted_vm& kept) {
     users.emplace({info.owner});
   auto& entry = vms_.add({{info.cid, info.name, std::move(*users), info.created_ms},
                           kept.vm,
-                          limits_.vms.count(info.owner)});
+                          limits_.vms.count(info.owner),
+                          {info.vmm, info.accel}});
   if (auto told = told_.find(info.cid, info.created_ms)) {
     entry.last_seq = told->history.seq;
     entry.last_state = told->history.last_state_event;
@@ -83,8 +84,11 @@ void doorkeeper_state::bury_missing(const std::set<vm_key>& there) {
         || (options_.is_left_alone && options_.is_left_alone(cid)))
       continue;
     auto event = last_words_for(told);
-    log::warn("vm {} is lost: {}", cid, event.detail);
+    log::event(log::logged_event::vm_lost, {cid, told.name}, "vm {} is lost: {}", cid,
+               event.detail);
     keep(event, {cid, told.name, {told.owner}, told.created_ms});
+    measured_start none;
+    counts_.take(event, none);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "crosvisor/service/door/request_files.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/io/logged_events.hpp"
 
 namespace crosvisor::door {
 
@@ -90,6 +91,8 @@ caf::result<vm_info> doorkeeper_state::create(const permit& by, vm_config config
         answer.deliver(std::move(info));
       },
       [this, answer, by, name = config.name](caf::error& why) mutable {
+        log::event(log::logged_event::vm_refused, "{} is refused a VM: {}", shown(by.who()),
+                   sentence_of(why));
         answer.deliver(hide_name_of_others(told(std::move(why), no_service()), by, name));
       });
   return answer;
@@ -100,8 +103,10 @@ void doorkeeper_state::admit(const permit& by, const vm_actor& vm, const vm_info
   // With a small range of CIDs one may be back before its last VM's end was heard here.
   if (auto* old = vms_.find(info.cid))
     forget(*old);
-  auto& entry =
-    vms_.add({{info.cid, info.name, {by.who()}, info.created_ms}, vm, std::move(counted)});
+  auto& entry = vms_.add({{info.cid, info.name, {by.who()}, info.created_ms},
+                          vm,
+                          std::move(counted),
+                          {info.vmm, info.accel}});
   self_->monitor(vm);
   // Nobody else has the handle yet: nothing has happened that this could miss.
   self_->request(vm, options_.timeouts.state, caf::subscribe_atom::value)

@@ -116,6 +116,7 @@ void doorkeeper_state::publish(vm_entry& vm, vm_event event) {
   keep(event, vm.id); // Before anybody hears of it.
   vm.last_seq = event.seq;
   count_restart(vm, event.kind);
+  counts_.take(event, vm.measured);
   if (is_state_event(event.kind))
     vm.last_state = event;
   auto tell = [&](const subscriber_actor& to) { self_->send(to, event); };

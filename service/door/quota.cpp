@@ -3,6 +3,8 @@
 
 #include "crosvisor/service/door/gate.hpp"
 
+#include "crosvisor/io/logged_events.hpp"
+
 #include <algorithm>
 
 namespace crosvisor::door {
@@ -10,6 +12,7 @@ namespace crosvisor::door {
 namespace {
 
 caf::error busy(std::string sentence) {
+  log::event(log::logged_event::limit_reached, "door refuses a request: {}", sentence);
   return caf::make_error(vm_errc::busy, std::move(sentence));
 }
 

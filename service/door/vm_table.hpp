@@ -4,6 +4,7 @@
 
 #include "crosvisor/messages/interfaces.hpp"
 #include "crosvisor/service/door/audience.hpp"
+#include "crosvisor/service/door/door_metrics.hpp"
 #include "crosvisor/service/door/quota.hpp"
 #include "crosvisor/service/door/reference_ledger.hpp"
 
@@ -44,6 +45,7 @@ struct vm_entry {
   vm_identity id;
   vm_actor handle;
   quota::token counted;
+  measured_start measured = {};
   /// Shared by each connection to it that is not made yet.
   std::shared_ptr<const void> connecting = std::make_shared<char>();
   /// When it was started again, within the window of restart_limits.

@@ -22,6 +22,7 @@ std::unique_ptr<connection_slot> connection_quota::open() {
     return nullptr;
   }
   ++open_;
+  ++opened_;
   ++unknown_;
   ++*all_;
   return std::unique_ptr<connection_slot>{new connection_slot(shared_from_this())};
@@ -30,7 +31,7 @@ std::unique_ptr<connection_slot> connection_quota::open() {
 connection_quota::usage connection_quota::use(const caller* of) const {
   auto principal = of != nullptr ? to_string(*of) : std::string{};
   std::lock_guard guard{mutex_};
-  usage now{open_, 0, refused_, of == nullptr ? refused_per_principal_ : 0};
+  usage now{open_, 0, refused_, of == nullptr ? refused_per_principal_ : 0, opened_};
   for (const auto& [who, part] : shares_) {
     if (of != nullptr && who != principal)
       continue;

@@ -34,6 +34,7 @@ public:
     std::size_t most = 0; ///< Of whoever has most, or of whom it was asked.
     std::uint64_t refused = 0;
     std::uint64_t refused_per_principal = 0; ///< Of all, or of whom it was asked.
+    std::uint64_t opened = 0;                ///< Those that there ever were.
   };
   /// @param of null: all.
   usage use(const caller* of) const;
@@ -60,6 +61,7 @@ private:
   mutable std::mutex mutex_; ///< Of what follows.
   std::size_t open_ = 0;
   std::size_t unknown_ = 0;
+  std::uint64_t opened_ = 0;
   std::uint64_t refused_ = 0;
   std::uint64_t refused_per_principal_ = 0;
   /// By principal, in words; the empty one is nobody yet.

@@ -56,7 +56,7 @@ listener_terms::listener_terms(caf::actor_system& system, const door_actor& door
                                const peers& known, listen_options options)
     : options_(std::move(options)),
       nodes_(static_cast<const peer_registry&>(known).nodes()),
-      quota_(static_cast<const peer_registry&>(known).make_quota(options_.limits)),
+      quota_(static_cast<const peer_registry&>(known).make_quota(options_)),
       guard_terms_(make_guard_terms(system, door, options_.limits.message_bytes)) {}
 
 io::result<connection_terms> listener_terms::welcome() {

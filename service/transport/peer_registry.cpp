@@ -31,10 +31,10 @@ std::optional<caller> peer_registry::find(const caf::strong_actor_ptr& sender) c
   return who;
 }
 
-std::shared_ptr<connection_quota> peer_registry::make_quota(const peer_limits& limits) const {
-  auto made = connection_quota::make(limits, open_);
+std::shared_ptr<connection_quota> peer_registry::make_quota(const listen_options& options) const {
+  auto made = connection_quota::make(options.limits, open_);
   std::lock_guard guard{mutex_};
-  quotas_.push_back(made);
+  quotas_.emplace_back(options.name, made);
   return made;
 }
 
@@ -42,7 +42,7 @@ std::vector<limit_info> peer_registry::limits(const caller* of) const {
   limit_info all{"connections", "limits.connections", 0, 0, 0};
   limit_info own{"connections_per_user", "limits.connections_per_user", 0, 0, 0};
   std::lock_guard guard{mutex_};
-  for (const auto& one : quotas_)
+  for (const auto& [name, one] : quotas_)
     if (auto quota = one.lock()) {
       auto use = quota->use(of);
       all.used += use.open;
@@ -53,6 +53,23 @@ std::vector<limit_info> peer_registry::limits(const caller* of) const {
       own.refused += use.refused_per_principal;
     }
   return of != nullptr ? std::vector{own} : std::vector{all, own};
+}
+
+std::vector<metric_family> peer_registry::metrics() const {
+  metric_family open{
+    "crosvisor_client_connections", "Connections of clients, by listener.", metric_kind::gauge, {}};
+  metric_family all{"crosvisor_client_connections_total",
+                    "Connections of clients that there ever were, by listener.",
+                    metric_kind::counter,
+                    {}};
+  std::lock_guard guard{mutex_};
+  for (const auto& [name, one] : quotas_)
+    if (auto quota = one.lock()) {
+      auto use = quota->use(nullptr);
+      add_sample(open, {{"listener", name}}, static_cast<double>(use.open));
+      add_sample(all, {{"listener", name}}, static_cast<double>(use.opened));
+    }
+  return {std::move(open), std::move(all)};
 }
 
 } // namespace crosvisor::transport

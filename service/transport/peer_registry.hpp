@@ -10,6 +10,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace crosvisor::transport {
@@ -26,18 +28,20 @@ public:
   std::size_t connections() const override { return *open_; }
 
   std::vector<limit_info> limits(const caller* of) const override;
+  std::vector<metric_family> metrics() const override;
 
   const std::shared_ptr<node_table>& nodes() const noexcept { return nodes_; }
 
   /// A listener's.
-  std::shared_ptr<connection_quota> make_quota(const peer_limits& limits) const;
+  std::shared_ptr<connection_quota> make_quota(const listen_options& options) const;
 
 private:
   const caf::actor_system& system_;
   caller own_;
   std::shared_ptr<node_table> nodes_ = std::make_shared<node_table>();
-  mutable std::mutex mutex_;                                    ///< Of what follows.
-  mutable std::vector<std::weak_ptr<connection_quota>> quotas_; ///< The listeners'.
+  mutable std::mutex mutex_; ///< Of what follows.
+  /// The listeners', by their names.
+  mutable std::vector<std::pair<std::string, std::weak_ptr<connection_quota>>> quotas_;
   std::shared_ptr<std::atomic<std::size_t>> open_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 

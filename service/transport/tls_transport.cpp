@@ -129,6 +129,7 @@ io::result<void> listen_tls(caf::actor_system& system, const door_actor& door,
     return io::failure{0, "listening for other hosts needs a certificate, its key and a CA"};
   if (auto kind = expect_family(listening.get(), {AF_INET, AF_INET6}); !kind)
     return kind;
+  options.name = "tls";
   auto terms = std::make_shared<listener_terms>(system, door, *known, std::move(options));
   return serve(system, door, std::move(listening), terms,
                tls_reception{terms, std::move(identity)});

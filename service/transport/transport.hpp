@@ -43,6 +43,8 @@ struct listen_options {
   peer_limits limits;
   /// Whether somebody may connect at all; called on CAF's I/O thread. Empty: everybody may.
   std::function<bool(const caller&)> admits;
+  /// What it is called in metrics; listen_unix() and listen_tls() say it.
+  std::string name = {};
 };
 
 /// Makes CAF's network part known to `config`, which a system that serves or connects needs. The
@@ -61,6 +63,9 @@ public:
   /// The bounds of all listeners as they are: `connections` and `connections_per_user`; with
   /// somebody named the second alone, of theirs.
   virtual std::vector<limit_info> limits(const caller* of) const = 0;
+
+  /// The connections of each listener, `unix` and `tls`, as metrics.
+  virtual std::vector<metric_family> metrics() const = 0;
 };
 
 /// Serves `door` on a listening AF_UNIX SOCK_STREAM socket, which is taken over. Connections go

@@ -114,6 +114,7 @@ io::result<void> listen_unix(caf::actor_system& system, const door_actor& door,
                              listen_options options) {
   if (auto kind = expect_family(listening.get(), {AF_UNIX}); !kind)
     return kind;
+  options.name = "unix";
   auto terms = std::make_shared<listener_terms>(system, door, *known, std::move(options));
   std::weak_ptr<listener_terms> weak = terms;
   auto complain = [weak](const std::string& why) {

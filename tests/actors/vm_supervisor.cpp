@@ -35,6 +35,35 @@ CAF_TEST(start launches once and answers when the vmm is up) {
   CAF_CHECK_EQUAL(story(), "created starting started");
 }
 
+CAF_TEST(what a start is made of is told with its events) {
+  CAF_CHECK(told->back().steps.empty()); // The registry says what came before.
+  start();
+  CAF_CHECK(told->back().steps.empty());
+  vmm().callbacks.on_step({"spawn", 1, 2});
+  vmm().callbacks.on_step({"vmm", 2, 5});
+  vmm().callbacks.on_up(4711);
+  settle();
+  const auto& started = told->back();
+  CAF_REQUIRE_EQUAL(started.steps.size(), 2u);
+  CAF_CHECK_EQUAL(started.steps[0].name, "spawn");
+  CAF_CHECK_EQUAL(started.steps[1].name, "vmm");
+  CAF_CHECK_EQUAL(started.steps[1].end_us - started.steps[1].begin_us, 3);
+  CAF_CHECK_EQUAL(started.time_us / 1000, started.time_ms);
+  stop();
+  exit_with(death_reason::shutdown);
+  CAF_CHECK(told->back().steps.empty());
+}
+
+CAF_TEST(a start that fails tells its steps with the death) {
+  start();
+  for (std::size_t i = 0; i < 2 * io::max_launch_steps; ++i)
+    vmm().callbacks.on_step({"prepare", 1, 2});
+  vmm().callbacks.on_launch_failed(io::launch_failure::host, "no");
+  settle();
+  CAF_CHECK_EQUAL(to_string(told->back().kind), "dead");
+  CAF_CHECK_EQUAL(told->back().steps.size(), io::max_launch_steps);
+}
+
 CAF_TEST(a second start is refused in every state) {
   start();
   CAF_CHECK_EQUAL(start()->why(), vm_errc::wrong_state);

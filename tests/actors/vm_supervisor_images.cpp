@@ -57,6 +57,7 @@ struct waiting_vm : actor_fixture {
           *answer = pool->make_response_promise<image_product>();
           return *answer;
         },
+        [](caf::get_atom, metrics_atom) { return std::vector<metric_family>{}; },
         [](create_atom, const partition_spec&, const vm_files&) { return caf::ok_atom::value; },
         [](create_atom, const idsig_spec&, const vm_files&, const progress_actor&) {
           return idsig_info{};
@@ -110,6 +111,8 @@ CAF_TEST(images are made before the vmm is started) {
   CAF_CHECK_EQUAL(vmm().request.config.memory_mib, 512u);
   CAF_CHECK(vmm().request.choice.vmm == vmm_kind::crosvm);
   CAF_CHECK_EQUAL(told->back().detail, "crosvm, kvm, 1 cpu, 512 MiB");
+  CAF_REQUIRE_EQUAL(told->back().steps.size(), 1u);
+  CAF_CHECK_EQUAL(told->back().steps[0].name, "images");
   vmm().callbacks.on_up(1);
   settle();
   CAF_CHECK(started->value.has_value());

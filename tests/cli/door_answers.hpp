@@ -28,6 +28,7 @@ struct door_answers {
   reply<std::vector<vm_info>> list;
   reply<host_info> host;
   reply<std::vector<limit_info>> limits;
+  reply<std::vector<metric_family>> metrics;
   reply<balloon_info, vm_cid> balloon;
   reply<caf::ok_atom, vm_cid, std::uint64_t> set_balloon;
   reply<ticket, vm_cid, std::uint32_t, caf::timespan> connect;

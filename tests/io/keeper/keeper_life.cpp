@@ -32,10 +32,10 @@ CAF_TEST(each service is told all from the beginning) {
   CAF_CHECK_EQUAL(hello.body.value("pid", 0), keeper->pid());
   CAF_CHECK_EQUAL(hello.body.value("launched_ms", 0), 4711);
   CAF_REQUIRE_EQUAL(hello.fds.size(), 1u);
-  CAF_CHECK_EQUAL(service.types_until("up"), "synced up");
+  CAF_CHECK_EQUAL(service.types_until("up"), "synced step step step up");
   service.leave();
   auto next = connect();
-  CAF_CHECK_EQUAL(next.types_until("synced"), "hello up synced");
+  CAF_CHECK_EQUAL(next.types_until("synced"), "hello step step step up synced");
   CAF_CHECK_EQUAL(status("Threads"), 1);
   release(next);
   check_nothing_left();
@@ -68,7 +68,7 @@ CAF_TEST(an end that nobody saw is told to the next service) {
   CAF_CHECK_EQUAL(written.value("value", 0), SIGKILL);
   next.leave();
   auto last = connect();
-  CAF_CHECK_EQUAL(last.types_until("synced"), "hello up exit synced");
+  CAF_CHECK_EQUAL(last.types_until("synced"), "hello step step step up exit synced");
   CAF_CHECK_EQUAL(last.ask({{"type", "release"}}), "");
   CAF_CHECK_EQUAL(end(), "exit code 0");
   check_nothing_left();
@@ -114,7 +114,7 @@ CAF_TEST(a launch that fails is told) {
   CAF_CHECK_EQUAL(failed.body.value("failure", -1), static_cast<int>(launch_failure::no_vmm));
   service.leave();
   auto next = connect();
-  CAF_CHECK_EQUAL(next.types_until("synced"), "hello launch_failed synced");
+  CAF_CHECK_EQUAL(next.types_until("synced"), "hello step launch_failed synced");
   CAF_CHECK_EQUAL(json::parse(record("exit")).value("reason", 0),
                   static_cast<int>(death_reason::start_failed));
   CAF_CHECK_EQUAL(next.ask({{"type", "release"}}), "");
@@ -196,7 +196,7 @@ CAF_TEST(nothing grows with a thousand services) {
   auto visit = [this](int times) {
     for (int i = 1;; ++i) {
       auto next = connect();
-      CAF_REQUIRE_EQUAL(next.types_until("synced"), "hello up synced");
+      CAF_REQUIRE_EQUAL(next.types_until("synced"), "hello step step step up synced");
       if (i == times)
         return next;
     }

@@ -137,7 +137,8 @@ CAF_TEST(status lines are told again) {
   service.hear("bad_status");
   service.leave();
   auto next = connect();
-  CAF_CHECK_EQUAL(next.types_until("synced"), "hello up status status status bad_status synced");
+  CAF_CHECK_EQUAL(next.types_until("synced"),
+                  "hello step step step up status status status bad_status synced");
   release(next);
 }
 
@@ -151,7 +152,7 @@ CAF_TEST(what no service says ends the connection alone) {
         R"({"type":"grant","reader":1})", R"({"type":"note","key":1,"value":""})",
         R"({"type":"add_reader","reader":-1})", R"({"type":"connect","id":1,"port":"x"})"}) {
     auto next = connect();
-    CAF_CHECK_EQUAL(next.types_until("synced"), "hello up synced");
+    CAF_CHECK_EQUAL(next.types_until("synced"), "hello step step step up synced");
     CAF_MESSAGE(text);
     CAF_CHECK(next.say(std::string{text}));
     CAF_CHECK_EQUAL(next.hear().type(), "end");
@@ -196,7 +197,7 @@ CAF_TEST(a process of another user is sent away) {
   });
   CAF_CHECK_EQUAL(said, "end");
   auto next = connect();
-  CAF_CHECK_EQUAL(next.types_until("synced"), "hello up synced");
+  CAF_CHECK_EQUAL(next.types_until("synced"), "hello step step step up synced");
   release(next);
 }
 

@@ -54,6 +54,7 @@ CAF_TEST(every key is read) {
       "debug": {"subjects": ["CN=a,O=/*no comment*/"]},
       "custom": {}
     },
+    "metrics": {"listen": "[::1]:9100"},
     "cids": {"first": 3, "last": 9},
     "limits": {"connections_per_user": 1, "connections": 2, "message_kib": 64, "unread_kib": 1024,
                "handshake_s": 3, "silence_s": 4, "vms_per_user": 5},
@@ -90,6 +91,9 @@ CAF_TEST(every key is read) {
   CAF_CHECK_EQUAL(grant(config, permission::manage).gids, (ids{0, 4294967294}));
   CAF_CHECK_EQUAL(joined(grant(config, permission::debug).subjects), "CN=a,O=/*no comment*/");
   CAF_CHECK(grant(config, permission::custom).uids.empty());
+  CAF_REQUIRE(config.metrics);
+  CAF_CHECK_EQUAL(config.metrics->address, "::1");
+  CAF_CHECK_EQUAL(config.metrics->port, 9100u);
   CAF_CHECK_EQUAL(config.cids.first, 3u);
   CAF_CHECK_EQUAL(config.cids.last, 9u);
   CAF_CHECK_EQUAL(config.bounds.peers.connections_per_principal, 1u);
@@ -179,6 +183,7 @@ CAF_TEST(what counts from the next start on is known) {
   CAF_CHECK_EQUAL(joined(changes_for_restart(now, next)), "");
   next.socket_mode = 0660;
   next.tls.emplace().port = 1;
+  next.metrics.emplace().path = "/m.sock";
   next.cids.last = 4096;
   next.bounds.peers.silence = 3s;
   next.bounds.logs.vms = 3;
@@ -189,8 +194,8 @@ CAF_TEST(what counts from the next start on is known) {
   next.os_folder = "/x";
   next.first_vmm_uid = 0;
   CAF_CHECK_EQUAL(joined(changes_for_restart(now, next)),
-                  "socket tls.listen cids limits logs restarts references stop.grace_s images "
-                  "programs vmm");
+                  "socket tls.listen metrics.listen cids limits logs restarts references "
+                  "stop.grace_s images programs vmm");
   auto renewed = next;
   renewed.tls->files.certificate = "/other";
   CAF_CHECK_EQUAL(joined(changes_for_restart(next, renewed)), "");

@@ -57,6 +57,9 @@ inline fake_service_actor::behavior_type fake_service(fake_service_actor::pointe
       return words->held.emplace_back(self->make_response_promise<std::vector<vm_info>>());
     },
     [](caf::get_atom, host_atom) -> caf::result<host_info> { return not_here(); },
+    [](caf::get_atom, metrics_atom) -> caf::result<std::vector<metric_family>> {
+      return not_here();
+    },
     [](caf::get_atom, adopted_atom) { return adopted_vms{}; },
     [=](drain_atom, caf::timespan grace) -> caf::result<caf::ok_atom> {
       words->drained = grace;

@@ -97,6 +97,7 @@ struct door_fixture : actor_fixture {
     options.grants = grants;
     options.tickets = tickets;
     options.logs = logs;
+    options.detached_usage_reader = false;
     open();
   }
 

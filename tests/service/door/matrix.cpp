@@ -161,6 +161,8 @@ struct fixture : door_fixture {
       case door_request::get_limits:
         return sent<std::vector<limit_info>>(by, caf::get_atom::value, limits_atom::value);
       case door_request::get_all_limits: return sent_all_limits(by);
+      case door_request::get_metrics:
+        return sent<std::vector<metric_family>>(by, caf::get_atom::value, metrics_atom::value);
       case door_request::start: return sent<vm_info>(by, start_atom::value, cid);
       case door_request::stop: return sent<vm_info>(by, stop_atom::value, cid, caf::timespan{});
       case door_request::kill: return sent<vm_info>(by, kill_atom::value, cid);

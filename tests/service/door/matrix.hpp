@@ -91,6 +91,7 @@ inline const std::vector<row> rows = {
   {door_request::end_drain, root_alone},
   {door_request::get_limits, anybody},
   {door_request::get_all_limits, debuggers},
+  {door_request::get_metrics, debuggers},
 };
 
 } // namespace crosvisor::tests
