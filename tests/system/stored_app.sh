@@ -48,6 +48,7 @@ END
 remote run vm.json --timeout 120
 equal "the exit code" "$status" 0
 like "standard output" "$out" "*Hello from the payload*"
+# shellcheck disable=SC2317 # `await` calls it.
 is_removed() {
   remote image remove demo.apk demo.apk.idsig instance.img vmlinux initramfs
   [ "$status" = 0 ] || [ "$status" = 3 ]
