@@ -234,9 +234,9 @@ using command_line =
   std::variant<run_arguments, run_app_arguments, create_partition_arguments, create_idsig_arguments,
                create_composite_arguments, inspect_arguments, info_arguments, logs_arguments,
                verb_arguments, stop_arguments, list_arguments, watch_arguments, port_arguments,
-               balloon_arguments, pass_arguments, take_arguments, drain_arguments, image_push_arguments,
-               image_pull_arguments, image_list_arguments, image_remove_arguments, text_answer,
-               usage_error>;
+               balloon_arguments, pass_arguments, take_arguments, drain_arguments,
+               image_push_arguments, image_pull_arguments, image_list_arguments,
+               image_remove_arguments, text_answer, usage_error>;
 
 /// Reads the arguments that follow the program's name. Opens nothing.
 command_line parse_arguments(const std::vector<std::string>& arguments);

@@ -74,8 +74,8 @@ io::result<void> running_daemon::start() {
   using step = io::result<void> (running_daemon::*)();
   for (auto next : {step{&running_daemon::open_sockets}, step{&running_daemon::hear_signals},
                     step{&running_daemon::open_journal}, step{&running_daemon::open_images},
-                    step{&running_daemon::start_service}, step{&running_daemon::adopt}, step{&running_daemon::open_door},
-                    step{&running_daemon::listen}})
+                    step{&running_daemon::start_service}, step{&running_daemon::adopt},
+                    step{&running_daemon::open_door}, step{&running_daemon::listen}})
     if (auto done = (this->*next)(); !done) {
       give_back();
       return done;
