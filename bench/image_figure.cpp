@@ -86,8 +86,9 @@ private:
       to.write(reinterpret_cast<const char*>(piece.data()), piece_bytes);
     }
     if (!to.flush())
-      throw std::runtime_error(daemon_.folder().path() + " has no room for 768 MiB; TMPDIR may name "
-                                                         "another");
+      throw std::runtime_error(daemon_.folder().path()
+                               + " has no room for 768 MiB; TMPDIR may name "
+                                 "another");
   }
 
   /// In the daemon's folder.

@@ -2,9 +2,9 @@
 #include "crosvisor/cli/argument_checks.hpp"
 
 #include "crosvisor/cli/vm_word.hpp"
+#include "crosvisor/messages/stored_image.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 #include "crosvisor/service/endpoint.hpp"
-#include "crosvisor/messages/stored_image.hpp"
 
 #include <charconv>
 #include <cmath>

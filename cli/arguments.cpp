@@ -133,8 +133,9 @@ private:
 
   template <class Arguments>
   static command_line checked(Arguments& arguments) {
-    if constexpr (std::is_same_v<Arguments, image_push_arguments>
-                  || std::is_same_v<Arguments, image_pull_arguments>) {
+    if constexpr (std::is_same_v<
+                    Arguments,
+                    image_push_arguments> || std::is_same_v<Arguments, image_pull_arguments>) {
       if (auto problem = complete(arguments))
         return *problem;
     }

@@ -63,8 +63,8 @@ outcome<int> pull(connection& service, const image_pull_arguments& arguments) {
 
 outcome<int> remove(connection& service, const image_remove_arguments& arguments) {
   for (const auto& name : arguments.names) {
-    auto removed = ask<caf::ok_atom>(service, remove_bound, caf::delete_atom::value,
-                                     image_atom::value, name);
+    auto removed =
+      ask<caf::ok_atom>(service, remove_bound, caf::delete_atom::value, image_atom::value, name);
     if (const auto* why = std::get_if<caf::error>(&removed))
       return end_of(*why, service.where());
   }
@@ -86,9 +86,9 @@ int pull_image(const image_pull_arguments& arguments) {
 
 int list_images(const image_list_arguments& arguments) {
   return with_daemon(arguments.connect, [&](connection& service) -> outcome<int> {
-    auto all = outcome_of(ask<std::vector<image_info>>(service, request_bound, list_atom::value,
-                                                       image_atom::value),
-                          service.where());
+    auto all = outcome_of(
+      ask<std::vector<image_info>>(service, request_bound, list_atom::value, image_atom::value),
+      service.where());
     if (const auto* end = std::get_if<early_end>(&all))
       return *end;
     return print(image_report(std::get<0>(all), arguments.output, unix_time_ms()));

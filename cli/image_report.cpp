@@ -29,8 +29,8 @@ std::string size_words(std::uint64_t bytes) {
     ++unit;
   }
   std::array<char, 32> text{};
-  auto is_whole = unit == 0 || value >= 100
-                  || value == static_cast<double>(static_cast<std::uint64_t>(value));
+  auto is_whole =
+    unit == 0 || value >= 100 || value == static_cast<double>(static_cast<std::uint64_t>(value));
   std::snprintf(text.data(), text.size(), "%.*f %s", is_whole ? 0 : 1, value, units[unit]);
   return text.data();
 }
@@ -64,12 +64,9 @@ std::string image_table(const std::vector<image_info>& images, std::int64_t now_
 }
 
 json image_json(const image_info& image) {
-  return {{"name", image.name},
-          {"size_bytes", image.size_bytes},
-          {"in_use", image.in_use},
-          {"sha256", image.sha256.empty() ? json() : json(image.sha256)},
-          {"owner", image.owner},
-          {"stored", rfc3339(image.stored_ms)}};
+  return {{"name", image.name},     {"size_bytes", image.size_bytes},
+          {"in_use", image.in_use}, {"sha256", image.sha256.empty() ? json() : json(image.sha256)},
+          {"owner", image.owner},   {"stored", rfc3339(image.stored_ms)}};
 }
 
 } // namespace

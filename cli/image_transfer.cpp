@@ -55,8 +55,8 @@ outcome<open_image> open_file(const std::string& path) {
   file.fd = io::unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
   struct stat is {};
   if (!file.fd || ::fstat(file.fd.get(), &is) != 0)
-    return early_end{usage,
-                     shown(path) + ": " + (errno == ENOENT ? "no such file" : std::strerror(errno))};
+    return early_end{usage, shown(path) + ": "
+                              + (errno == ENOENT ? "no such file" : std::strerror(errno))};
   if (!S_ISREG(is.st_mode))
     return early_end{usage, shown(path) + ": is not a regular file"};
   if (is.st_size == 0)
@@ -200,7 +200,7 @@ private:
     auto sum = state_->sum.digits();
     if (!state_->sha256.empty() && sum != state_->sha256)
       return early_end{failed, shown("image:" + name_) + ": what came has the checksum " + sum
-                                      + ", and the image has " + shown(state_->sha256)};
+                                 + ", and the image has " + shown(state_->sha256)};
     return state_->size;
   }
 

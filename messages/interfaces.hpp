@@ -275,9 +275,9 @@ using usage_reader_actor = caf::typed_actor<
 using door_actor = caf::typed_actor<
   // CREATE a VM with the descriptors that the tickets stand for; it does not run yet. The sender
   // holds a reference, as if it had attached. As service_actor's; no_such_ticket: nothing is
-  // created, and no ticket of the request is good any more, as after any other error; no_such_image;
-  // wrong_state: a stored image is in use. unsupported: there are tickets, and the sender is on
-  // another host.
+  // created, and no ticket of the request is good any more, as after any other error;
+  // no_such_image; wrong_state: a stored image is in use. unsupported: there are tickets, and the
+  // sender is on another host.
   caf::replies_to<create_atom, vm_config, ticket_list>::with<vm_info>,
   // FIND a VM by its name. no_such_vm.
   caf::replies_to<caf::get_atom, vm_name>::with<vm_info>,
@@ -375,8 +375,8 @@ using door_actor = caf::typed_actor<
   // there is another image of that name; unsupported: nothing is stored here.
   caf::replies_to<create_atom, image_upload>::with<upload_place>,
   // PUT the next piece; image_pieces_under_way may wait for their answers. Answers how many bytes
-  // are there. invalid_config: it is not the next one; no_such_image: there is no such upload, which
-  // is to be begun anew.
+  // are there. invalid_config: it is not the next one; no_such_image: there is no such upload,
+  // which is to be begun anew.
   caf::replies_to<caf::put_atom, image_piece>::with<std::uint64_t>,
   // FINISH an upload: its image is on disk, for good. invalid_config: bytes are missing, or they
   // have another checksum, and then nothing is left of it; name_taken; no_such_image.

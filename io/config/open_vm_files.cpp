@@ -40,8 +40,9 @@ public:
     auto label = key + ' ' + in_quotes(file.path);
     if (auto image = stored_image_name(file.path)) {
       if (!valid_image_name(*image))
-        return failure{0, label + ": what follows \"image:\" is no name of a stored image; a file of "
-                                  "that name is written \"./image:…\""};
+        return failure{0, label
+                            + ": what follows \"image:\" is no name of a stored image; a file of "
+                              "that name is written \"./image:…\""};
       file.index = files_->add_stored_image(std::move(*image));
       return {};
     }

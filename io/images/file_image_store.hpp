@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of an image store on disk. For image_store.cpp and image_uploads.cpp alone.
+// The parts of an image store on disk. For the sources of this folder alone.
 #pragma once
 
 #include "crosvisor/io/images/image_store.hpp"
@@ -62,13 +62,14 @@ private:
     unique_fd data; ///< None: it is not open.
     sha256 digest;
     std::uint64_t offset = 0;
-    bool gone = false; ///< It is an image, was removed, or was closed.
+    bool gone = false;    ///< It is an image, was removed, or was closed.
     bool is_made = false; ///< Here, by an image builder.
   };
   using upload_ptr = std::shared_ptr<upload>;
   using upload_key = std::pair<std::string, std::string>;
 
-  // -- uploads (image_uploads.cpp) ------------------------------------------------
+  // -- uploads (image_uploads.cpp, image_upload_turns.cpp, image_making.cpp)
+  // ------------------------------------------------
 
   void begin_now(const std::string& owner, const image_upload& wanted,
                  const completion<upload_place>& done);
@@ -118,6 +119,12 @@ private:
   executor run_;
   std::unique_ptr<worker_pool> pool_; // Goes first: its threads use the rest.
 };
+
+/// `image "demo"`
+std::string called(const std::string& name);
+
+/// The time for an image_record.
+std::int64_t now_ms();
 
 /// `no image "demo"`, whether there is none or it is another's.
 failure no_such_image(const std::string& name);

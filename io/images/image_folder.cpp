@@ -162,7 +162,7 @@ result<image_folder::content> image_folder::load() const {
     auto name = is_upload ? entry.substr(upload_prefix.size()) : entry;
     auto dir = valid_image_name(name) ? open_dir(dir_.get(), entry) : failure{EINVAL, {}};
     auto record = dir ? read_record(dir->get(), name) : std::nullopt;
-    struct stat is{};
+    struct stat is {};
     auto data = record ? open_file(dir->get(), data_file, O_RDONLY, &is) : failure{EINVAL, {}};
     auto size = data ? static_cast<std::uint64_t>(is.st_size) : 0;
     if (data && is_upload && !record->sha256.empty() && size <= record->size_bytes)

@@ -141,8 +141,7 @@ void image_index::remove_upload(const std::string& owner, const std::string& nam
   forget_if_empty(owner);
 }
 
-std::vector<image_index::entry>
-image_index::images(const std::optional<std::string>& owner) const {
+std::vector<image_index::entry> image_index::images(const std::optional<std::string>& owner) const {
   std::vector<entry> all;
   for (const auto& [whose, own] : shares_)
     if (!owner || *owner == whose)

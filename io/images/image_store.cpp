@@ -41,12 +41,22 @@ std::uint64_t version_of(const struct stat& is) {
 
 } // namespace
 
+std::string called(const std::string& name) {
+  return "image " + in_quotes(name);
+}
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+           std::chrono::system_clock::now().time_since_epoch())
+    .count();
+}
+
 failure no_such_image(const std::string& name) {
   return {ENOENT, "no image " + in_quotes(name)};
 }
 
-result<std::shared_ptr<image_store>>
-image_store::open(const std::string& state_dir, const image_bounds& bounds, executor run) {
+result<std::shared_ptr<image_store>> image_store::open(const std::string& state_dir,
+                                                       const image_bounds& bounds, executor run) {
   auto state = open_private_dir(state_dir);
   auto dir = state ? open_private_dir_at(state->get(), "images", state_dir + "/images")
                    : result<unique_fd>{state.why()};
@@ -148,7 +158,7 @@ void file_image_store::read(const caller& who, image_query query, completion<ima
 }
 
 result<image_part> file_image_store::read_now(const std::string& owner, const image_query& query) {
-  struct stat is{};
+  struct stat is {};
   image_part part;
   unique_fd fd;
   {
@@ -196,8 +206,9 @@ void file_image_store::remove_now(const std::string& owner, const std::string& n
       index_.remove(owner, name);
     }
     guard.unlock();
-    return done(removed ? result<std::monostate>{std::monostate{}}
-                        : locked ? of_host(removed.why()) : locked.why());
+    return done(removed  ? result<std::monostate>{std::monostate{}}
+                : locked ? of_host(removed.why())
+                         : locked.why());
   }
   auto there = upload_of(owner, name);
   guard.unlock();
@@ -222,8 +233,8 @@ void file_image_store::open_images(const caller& who, std::vector<wanted_image> 
   });
 }
 
-result<std::vector<unique_fd>>
-file_image_store::open_now(const std::string& owner, const std::vector<wanted_image>& wanted) {
+result<std::vector<unique_fd>> file_image_store::open_now(const std::string& owner,
+                                                          const std::vector<wanted_image>& wanted) {
   std::vector<unique_fd> all;
   std::lock_guard guard{files_};
   for (const auto& one : wanted) {

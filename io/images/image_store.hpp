@@ -82,8 +82,8 @@ public:
   virtual void remove(const caller& who, std::string name, completion<std::monostate> done) = 0;
 
   /// Opens images, in their order, all or none: each for reading alone, beside others who read it,
-  /// or for writing, alone. That lasts as long as the open file, in whichever processes (flock). One
-  /// that is opened for writing has no checksum from then on. EBUSY: somebody has it.
+  /// or for writing, alone. That lasts as long as the open file, in whichever processes (flock).
+  /// One that is opened for writing has no checksum from then on. EBUSY: somebody has it.
   virtual void open_images(const caller& who, std::vector<wanted_image> wanted,
                            completion<std::vector<unique_fd>> done) = 0;
 

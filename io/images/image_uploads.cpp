@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // How images come into the store.
-#include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/file_bytes.hpp"
 #include "crosvisor/io/images/file_image_store.hpp"
@@ -9,9 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <ctime>
 
 namespace crosvisor::io {
 
@@ -20,138 +17,11 @@ namespace {
 /// What was written is given to the disk after so many bytes, so that little is left at the end.
 constexpr std::uint64_t flushed_at_once = 8u << 20;
 
-constexpr std::chrono::minutes sweep_interval{10};
-
 failure no_such_upload() {
   return {ENOENT, "there is no such upload any more; begin it again"};
 }
 
-std::string called(const std::string& name) {
-  return "image " + in_quotes(name);
-}
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-           std::chrono::system_clock::now().time_since_epoch())
-    .count();
-}
-
 } // namespace
-
-// -- one after the other ------------------------------------------------------
-
-void file_image_store::enqueue(const upload_ptr& of, task what) {
-  {
-    std::lock_guard guard{state_};
-    of->waiting.push_back(std::move(what));
-    of->used = std::chrono::steady_clock::now();
-    if (std::exchange(of->running, true))
-      return;
-  }
-  run_([this, of] { work_off(of); });
-}
-
-void file_image_store::work_off(const upload_ptr& of) {
-  for (;;) {
-    task next;
-    {
-      std::lock_guard guard{state_};
-      if (of->waiting.empty()) {
-        of->running = false;
-        return;
-      }
-      next = std::move(of->waiting.front());
-      of->waiting.pop_front();
-    }
-    next();
-  }
-}
-
-/// The one that is worked on, or a new one for one that is on disk; null: there is none.
-file_image_store::upload_ptr file_image_store::upload_of(const std::string& owner,
-                                                         const std::string& name) {
-  std::lock_guard guard{state_};
-  if (index_.find_upload(owner, name) == nullptr)
-    return nullptr;
-  auto& there = uploads_[{owner, name}];
-  if (!there) {
-    there = std::make_shared<upload>(owner, name);
-    there->used = std::chrono::steady_clock::now();
-  }
-  return there;
-}
-
-file_image_store::upload_ptr file_image_store::find_upload(const std::string& owner,
-                                                           std::uint64_t id) {
-  auto i = by_id_.find(id);
-  return i == by_id_.end() || i->second->owner != owner ? nullptr : i->second;
-}
-
-/// It is worked on no more: who goes on with what is on disk begins it anew.
-void file_image_store::forget(upload& of) {
-  of.gone = true;
-  of.data.reset();
-  std::lock_guard guard{state_};
-  by_id_.erase(of.id);
-  uploads_.erase({of.owner, of.name});
-}
-
-result<void> file_image_store::drop(upload& of, const image_folder& folder) {
-  auto removed = folder.remove_upload(of.name);
-  {
-    std::lock_guard guard{state_};
-    index_.remove_upload(of.owner, of.name);
-  }
-  forget(of);
-  return removed;
-}
-
-/// Where too many are open, closes those that nobody uses, with files_ held.
-void file_image_store::close_unused() {
-  std::lock_guard guard{state_};
-  while (uploads_.size() > max_open_uploads) {
-    auto oldest = uploads_.end();
-    for (auto i = uploads_.begin(); i != uploads_.end(); ++i)
-      if (!i->second->running && !i->second->is_made
-          && (oldest == uploads_.end() || i->second->used < oldest->second->used))
-        oldest = i;
-    if (oldest == uploads_.end())
-      return;
-    by_id_.erase(oldest->second->id);
-    uploads_.erase(oldest);
-  }
-}
-
-/// Removes uploads with which nobody goes on, now and then, with files_ held.
-void file_image_store::remove_old() {
-  auto now = std::chrono::steady_clock::now();
-  if (swept_ != decltype(swept_){} && now - swept_ < std::min<std::chrono::seconds>(
-                                        sweep_interval, bounds_.upload_age))
-    return;
-  swept_ = now;
-  std::vector<image_index::entry> there;
-  {
-    std::lock_guard guard{state_};
-    there = index_.uploads();
-  }
-  auto oldest = static_cast<std::int64_t>(std::time(nullptr)) - bounds_.upload_age.count();
-  for (const auto& [owner, record] : there) {
-    auto folder = folder_of(owner);
-    if (!folder || folder->upload_written_s(record.name) > oldest)
-      continue;
-    std::unique_lock guard{state_};
-    auto i = uploads_.find({owner, record.name});
-    if (i != uploads_.end() && (i->second->running || i->second->is_made))
-      continue;
-    if (i != uploads_.end()) {
-      by_id_.erase(i->second->id);
-      uploads_.erase(i);
-    }
-    index_.remove_upload(owner, record.name);
-    guard.unlock();
-    (void)folder->remove_upload(record.name);
-  }
-}
 
 // -- begin --------------------------------------------------------------------
 
@@ -195,8 +65,7 @@ void file_image_store::begin_now(const std::string& owner, const image_upload& w
 
 void file_image_store::open_or_begin(const upload_ptr& of, const image_record& wanted,
                                      const completion<upload_place>& done) {
-  auto is_same =
-    of->wanted.size_bytes == wanted.size_bytes && of->wanted.sha256 == wanted.sha256;
+  auto is_same = of->wanted.size_bytes == wanted.size_bytes && of->wanted.sha256 == wanted.sha256;
   if (!of->data || !is_same) {
     auto folder = folder_of(of->owner);
     auto opened = folder ? resume(*of, *folder, wanted) : result<void>{folder.why()};
@@ -359,66 +228,6 @@ result<image_info> file_image_store::keep(upload& of, const image_folder& folder
   }
   forget(of);
   return info_of(of.owner, record);
-}
-
-// -- made here ----------------------------------------------------------------
-
-void file_image_store::make(const caller& who, std::string name, std::uint64_t size,
-                            completion<unique_fd> done) {
-  run_([this, owner = to_string(who), name = std::move(name), size, done = std::move(done)] {
-    if (!valid_image_name(name))
-      return done(failure{EINVAL, called(name) + ": is no name of an image"});
-    image_record record{name, size, {}, 0};
-    std::lock_guard guard{files_};
-    remove_old();
-    {
-      std::lock_guard state{state_};
-      if (index_.find_upload(owner, name) != nullptr)
-        return done(failure{EBUSY, called(name) + " is being made or uploaded"});
-      if (auto room = index_.reserve(owner, record); !room)
-        return done(room.why());
-    }
-    auto of = upload_of(owner, name);
-    of->is_made = true;
-    auto folder = folder_of(owner);
-    auto begun = folder ? begin_anew(*of, *folder, record) : result<void>{folder.why()};
-    unique_fd copy{begun ? ::fcntl(of->data.get(), F_DUPFD_CLOEXEC, 3) : -1};
-    if (copy)
-      return done(std::move(copy));
-    auto why = begun ? last_failure(called(name)) : begun.why();
-    if (folder)
-      (void)drop(*of, *folder);
-    done(failure{why.code == ENOSPC ? ENOSPC : EIO, why.what});
-  });
-}
-
-void file_image_store::end_making(const caller& who, std::string name, bool keep,
-                                  completion<std::monostate> done) {
-  run_([this, owner = to_string(who), name = std::move(name), keep, done = std::move(done)] {
-    auto of = upload_of(owner, name);
-    auto folder = folder_of(owner);
-    if (!of || !of->is_made || !folder)
-      return done(no_such_image(name));
-    struct stat is;
-    image_record record{name, 0, {}, now_ms()};
-    std::lock_guard guard{files_};
-    auto kept = result<void>{};
-    if (keep && ::fstat(of->data.get(), &is) == 0) {
-      record.size_bytes = static_cast<std::uint64_t>(is.st_size);
-      kept = folder->finish_upload(record, of->data.get());
-    }
-    if (!keep || !kept) {
-      (void)drop(*of, *folder);
-      return done(kept ? result<std::monostate>{std::monostate{}}
-                       : failure{EIO, kept.why().what});
-    }
-    {
-      std::lock_guard state{state_};
-      index_.store(owner, record);
-    }
-    forget(*of);
-    done(std::monostate{});
-  });
 }
 
 } // namespace crosvisor::io

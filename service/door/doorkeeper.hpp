@@ -192,7 +192,8 @@ private:
   /// A completion for the image store, which has `then` called within a turn of this actor's.
   template <class T>
   io::image_store::completion<T> reported(store_reply then);
-  /// Asks the image store, by `start`, which is given the completion; the answer is what came of it.
+  /// Asks the image store, by `start`, which is given the completion; the answer is what came of
+  /// it.
   template <class T, class Got, class Start>
   caf::result<T> ask_store(const permit& by, Start start);
   /// Called with why it failed, or with the name of the image that is being made, if one is.

@@ -86,16 +86,15 @@ void doorkeeper_state::create(const permit& by, vm_config config, vm_files files
     answer.deliver(caf::make_error(vm_errc::invalid_config, std::move(*problem)));
     return;
   }
-  open_stored(by, files, uses_of(config), 0,
-              [=, this](const caf::error& why, const std::string&) mutable {
-                auto request =
-                  runs_ones_own(config) ? door_request::create_custom : door_request::create;
-                auto refused = why ? why : still(request, by);
-                if (refused)
-                  answer.deliver(refused);
-                else
-                  create_opened(by, std::move(config), std::move(files), answer);
-              });
+  open_stored(
+    by, files, uses_of(config), 0, [=, this](const caf::error& why, const std::string&) mutable {
+      auto request = runs_ones_own(config) ? door_request::create_custom : door_request::create;
+      auto refused = why ? why : still(request, by);
+      if (refused)
+        answer.deliver(refused);
+      else
+        create_opened(by, std::move(config), std::move(files), answer);
+    });
 }
 
 void doorkeeper_state::create_opened(const permit& by, vm_config config, vm_files files,
@@ -189,18 +188,17 @@ void doorkeeper_state::make_opened(const permit& by, Spec spec, vm_files files,
   self_
     ->request(client, options_.timeouts.image, create_atom::value, std::move(spec),
               std::move(files))
-    .then(
-      [=, this, who = by.who(), counted = *counted](T& what) {
-        end_making<T>(who, made, answer, std::move(what));
-      },
-      [=, this, who = by.who(), counted = *counted](caf::error& why) {
-        end_making<T>(who, made, answer, told(std::move(why), no_service()));
-      });
+    .then([=, this, who = by.who(),
+           counted = *counted](T& what) { end_making<T>(who, made, answer, std::move(what)); },
+          [=, this, who = by.who(), counted = *counted](caf::error& why) {
+            end_making<T>(who, made, answer, told(std::move(why), no_service()));
+          });
 }
 
 template void doorkeeper_state::make_image<caf::ok_atom, partition_spec>(
   const permit&, partition_spec, vm_files, caf::typed_response_promise<caf::ok_atom>);
-template void doorkeeper_state::make_image<idsig_info, idsig_spec>(
-  const permit&, idsig_spec, vm_files, caf::typed_response_promise<idsig_info>);
+template void
+doorkeeper_state::make_image<idsig_info, idsig_spec>(const permit&, idsig_spec, vm_files,
+                                                     caf::typed_response_promise<idsig_info>);
 
 } // namespace crosvisor::door

@@ -82,15 +82,13 @@ caf::result<T> doorkeeper_state::ask_store(const permit& by, Start start) {
 }
 
 caf::result<upload_place> doorkeeper_state::begin_upload(const permit& by, image_upload wanted) {
-  return ask_store<upload_place, upload_place>(by, [&](auto& store, auto done) {
-    store.begin(by.who(), std::move(wanted), std::move(done));
-  });
+  return ask_store<upload_place, upload_place>(
+    by, [&](auto& store, auto done) { store.begin(by.who(), std::move(wanted), std::move(done)); });
 }
 
 caf::result<std::uint64_t> doorkeeper_state::put_piece(const permit& by, image_piece piece) {
-  return ask_store<std::uint64_t, std::uint64_t>(by, [&](auto& store, auto done) {
-    store.put(by.who(), std::move(piece), std::move(done));
-  });
+  return ask_store<std::uint64_t, std::uint64_t>(
+    by, [&](auto& store, auto done) { store.put(by.who(), std::move(piece), std::move(done)); });
 }
 
 caf::result<image_info> doorkeeper_state::finish_upload(const permit& by, std::uint64_t upload) {
@@ -101,21 +99,18 @@ caf::result<image_info> doorkeeper_state::finish_upload(const permit& by, std::u
 caf::result<std::vector<image_info>> doorkeeper_state::list_images(const permit& by) {
   auto of_all = gate_->still(door_request::list_all_images, by.who());
   using infos = std::vector<image_info>;
-  return ask_store<infos, infos>(by, [&](auto& store, auto done) {
-    store.list(of_all ? nullptr : &by.who(), std::move(done));
-  });
+  return ask_store<infos, infos>(
+    by, [&](auto& store, auto done) { store.list(of_all ? nullptr : &by.who(), std::move(done)); });
 }
 
 caf::result<image_part> doorkeeper_state::read_image(const permit& by, image_query query) {
-  return ask_store<image_part, image_part>(by, [&](auto& store, auto done) {
-    store.read(by.who(), std::move(query), std::move(done));
-  });
+  return ask_store<image_part, image_part>(
+    by, [&](auto& store, auto done) { store.read(by.who(), std::move(query), std::move(done)); });
 }
 
 caf::result<caf::ok_atom> doorkeeper_state::remove_image(const permit& by, std::string image) {
-  return ask_store<caf::ok_atom, std::monostate>(by, [&](auto& store, auto done) {
-    store.remove(by.who(), std::move(image), std::move(done));
-  });
+  return ask_store<caf::ok_atom, std::monostate>(
+    by, [&](auto& store, auto done) { store.remove(by.who(), std::move(image), std::move(done)); });
 }
 
 // -- the files of requests ----------------------------------------------------
@@ -123,8 +118,8 @@ caf::result<caf::ok_atom> doorkeeper_state::remove_image(const permit& by, std::
 caf::error doorkeeper_state::still(door_request request, const permit& by) const {
   if (gate_->still(request, by.who()))
     return {};
-  return caf::make_error(vm_errc::denied, shown(by.who()) + " may not " + to_string(request)
-                                            + " any more");
+  return caf::make_error(vm_errc::denied,
+                         shown(by.who()) + " may not " + to_string(request) + " any more");
 }
 
 void doorkeeper_state::open_stored(const permit& by, const vm_files& files, const stored_uses& uses,
@@ -151,24 +146,22 @@ void doorkeeper_state::open_stored(const permit& by, const vm_files& files, cons
     return then(counted.error(), {});
   options_.images->open_images(
     by.who(), std::move(wanted),
-    reported<std::vector<io::unique_fd>>(
-      [=, this, counted = *counted](io::store_result& what) {
-        if (const auto* why = failure_of(what))
-          return then(store_error(*why), {});
-        auto& opened = std::get<std::vector<io::unique_fd>>(what.value);
-        for (std::size_t i = 0; i < indices.size(); ++i)
-          files->put(indices[i], std::move(opened[i]));
-        if (!made)
-          return then({}, {});
-        make_stored(by, files, *made, size, then);
-      }));
+    reported<std::vector<io::unique_fd>>([=, this, counted = *counted](io::store_result& what) {
+      if (const auto* why = failure_of(what))
+        return then(store_error(*why), {});
+      auto& opened = std::get<std::vector<io::unique_fd>>(what.value);
+      for (std::size_t i = 0; i < indices.size(); ++i)
+        files->put(indices[i], std::move(opened[i]));
+      if (!made)
+        return then({}, {});
+      make_stored(by, files, *made, size, then);
+    }));
 }
 
 void doorkeeper_state::make_stored(const permit& by, const vm_files& files, std::uint32_t index,
                                    std::uint64_t size, opened_files then) {
   auto image = files->stored_images().at(index);
-  options_.images->make(by.who(), image, size,
-                        reported<io::unique_fd>([=](io::store_result& what) {
+  options_.images->make(by.who(), image, size, reported<io::unique_fd>([=](io::store_result& what) {
                           if (const auto* why = failure_of(what))
                             return then(store_error(*why), {});
                           files->put(index, std::move(std::get<io::unique_fd>(what.value)));

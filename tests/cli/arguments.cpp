@@ -275,13 +275,15 @@ CAF_TEST(what is wrong with a command about images is said) {
   CAF_CHECK_EQUAL(problem({"image"}), "no command given; see `crosvisor image --help`");
   CAF_CHECK_EQUAL(problem({"image", "pusj", "a"}),
                   "unknown command \"pusj\"; did you mean \"push\"?; see `crosvisor image --help`");
-  CAF_CHECK_EQUAL(problem({"image", "push"}), "FILE is required; see `crosvisor image push --help`");
+  CAF_CHECK_EQUAL(problem({"image", "push"}),
+                  "FILE is required; see `crosvisor image push --help`");
   CAF_CHECK_EQUAL(problem({"image", "push", "7.img"}),
                   "\"7.img\"" + allowed + "; give a NAME behind the file");
   CAF_CHECK_EQUAL(problem({"image", "push", "a", "../b"}),
                   "NAME: \"../b\"" + allowed + "; see `crosvisor image push --help`");
   CAF_CHECK_EQUAL(problem({"image", "remove", "a", "/b"}),
                   "IMAGE: \"/b\"" + allowed + "; see `crosvisor image remove --help`");
-  CAF_CHECK(text({"image", "push", "--help"}).find("crosvisor image push disk.img") != std::string::npos);
+  CAF_CHECK(text({"image", "push", "--help"}).find("crosvisor image push disk.img")
+            != std::string::npos);
   CAF_CHECK(text({"image", "--help"}).find("push") != std::string::npos);
 }

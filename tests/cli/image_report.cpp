@@ -39,7 +39,8 @@ CAF_TEST(programs see an object or one a line) {
 }
 
 CAF_TEST(what comes from a service can do nothing to a terminal) {
-  auto text = image_report({{"a\x1b[2J", "b\n", 1, "c\x07", then, false}}, output_format::table, now);
+  auto text =
+    image_report({{"a\x1b[2J", "b\n", 1, "c\x07", then, false}}, output_format::table, now);
   CAF_CHECK(text.find('\x1b') == std::string::npos);
   CAF_CHECK(text.find('\x07') == std::string::npos);
   CAF_CHECK_EQUAL(std::count(text.begin(), text.end(), '\n'), 2);

@@ -70,7 +70,8 @@ struct fixture {
   }
 
   outcome<pushed_image> push() {
-    return push_image(service, path, "disk", [&](const std::string& what) { said.push_back(what); });
+    return push_image(service, path, "disk",
+                      [&](const std::string& what) { said.push_back(what); });
   }
 
   outcome<std::uint64_t> pull() {
@@ -114,9 +115,9 @@ CAF_TEST(an upload that is there no more is begun again and not for ever) {
   service.answers->put_piece = [&, put](door self, const image_piece& piece) {
     if (++refused == 2)
       return caf::result<std::uint64_t>{caf::make_error(vm_errc::no_such_image, "no upload")};
-    return piece.offset == there.size() ? put(self, piece)
-                                        : caf::result<std::uint64_t>{caf::make_error(
-                                          vm_errc::no_such_image, "no upload")};
+    return piece.offset == there.size()
+             ? put(self, piece)
+             : caf::result<std::uint64_t>{caf::make_error(vm_errc::no_such_image, "no upload")};
   };
   CAF_CHECK_EQUAL(told(push()), "done");
   CAF_CHECK(there == bytes);

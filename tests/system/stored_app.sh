@@ -10,8 +10,7 @@
 
 need nbdkit
 use_real_qemu
-export CROSVISOR_OS_DIR=$guest/os
-sed -i 's|"manage": {|"custom": {"subjects": ["CN=client"]}, &|' daemon.json
+sed -i "s|\"programs\": {|&\"os_folder\": \"$guest/os\", |; s|\"manage\": {|\"custom\": {\"subjects\": [\"CN=client\"]}, &|" daemon.json
 start_daemon
 
 begin "an app from an image, with the rest made in the store"
@@ -38,21 +37,27 @@ like "standard output" "$out" 'Hello from the app, on Linux *'
 begin "a kernel and its disks from images"
 remote image push "$guest/vmlinux"
 remote image push "$guest/initramfs.cpio" initramfs
+remote image push "$guest/disk.raw"
 cat >vm.json <<END
 {
   "name": "server", "kernel": "image:vmlinux", "initrd": "image:initramfs",
-  "params": "quiet crosvisor.demo=hello", "memory_mib": 128, "vmm": "qemu", "accel": "tcg",
-  "guest_protocol": true
+  "params": "quiet crosvisor.demo=poweroff", "memory_mib": 128, "vmm": "qemu", "accel": "tcg",
+  "guest_protocol": true, "disks": [{"image": "image:disk.raw", "writable": false}]
 }
 END
 remote run vm.json --timeout 120
 equal "the exit code" "$status" 0
-like "standard output" "$out" "*Hello from the payload*"
-is_removed() {
-  remote image remove demo.apk demo.apk.idsig instance.img vmlinux initramfs
-  [ "$status" = 0 ] || [ "$status" = 3 ]
+like "standard output" "$out" "Hello from the payload: Linux *, vda *ro*"
+# shellcheck disable=SC2317 # `await` calls it.
+are_removed() {
+  local image
+  for image in demo.apk demo.apk.idsig instance.img vmlinux initramfs disk.raw; do
+    remote image remove "$image"
+  done
+  remote image list -o jsonl
+  [ "$status" = 0 ] && [ "$out" = "" ]
 }
-await "end of their use" is_removed
+await "end of their use" are_removed
 
 stop_daemon
 equal "the exit code" "$status" 0

@@ -182,8 +182,9 @@ CAF_TEST(a file that is called like a stored image has a folder before its name)
   CAF_REQUIRE(static_cast<bool>(files));
   CAF_CHECK_EQUAL(content((*files)->get(config.disks[0].image.index)), "a file");
   add_disk("image:../a", false);
-  CAF_CHECK_EQUAL(problem(), "disks[1] \"image:../a\": what follows \"image:\" is no name of a stored "
-                             "image; a file of that name is written \"./image:…\"");
+  CAF_CHECK_EQUAL(problem(),
+                  "disks[1] \"image:../a\": what follows \"image:\" is no name of a stored "
+                  "image; a file of that name is written \"./image:…\"");
 }
 
 CAF_TEST(the folder of a file is found without symlinks) {

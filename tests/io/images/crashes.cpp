@@ -65,10 +65,11 @@ struct fixture : store_fixture {
 CAF_TEST_FIXTURE_SCOPE(crash_tests, fixture)
 
 CAF_TEST(killed at each step of an upload) {
-  for (const auto* plan :
-       {"begin_upload=kill", "write_file=kill", "write_file=kill:2", "put_piece=kill", "put_piece=kill:3",
-        "write_file=kill:4", "write_file=kill:5", "store_image=kill", "image_stored=kill"}) {
-    auto ended = in_process(plan, [&] { return static_cast<bool>(push(alice, "disk.img", bytes)); });
+  for (const auto* plan : {"begin_upload=kill", "write_file=kill", "write_file=kill:2",
+                           "put_piece=kill", "put_piece=kill:3", "write_file=kill:4",
+                           "write_file=kill:5", "store_image=kill", "image_stored=kill"}) {
+    auto ended =
+      in_process(plan, [&] { return static_cast<bool>(push(alice, "disk.img", bytes)); });
     CAF_CHECK(was_killed(ended));
     CAF_CHECK(is_well(check_next()));
     CAF_CHECK(is_well(remove_it()));
@@ -89,8 +90,8 @@ CAF_TEST(a disk that is full at each step) {
 }
 
 CAF_TEST(a write that is short is gone on with) {
-  auto ended =
-    in_process("write_file=short", [&] { return static_cast<bool>(push(alice, "disk.img", bytes)); });
+  auto ended = in_process("write_file=short",
+                          [&] { return static_cast<bool>(push(alice, "disk.img", bytes)); });
   CAF_CHECK(is_well(ended));
   CAF_CHECK(is_well(check_next()));
 }

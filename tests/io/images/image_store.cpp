@@ -98,8 +98,9 @@ CAF_TEST(an upload of other bytes begins anew) {
 CAF_TEST(pieces come in order and fit) {
   auto place = begin(alice, "disk.img", bytes);
   auto id = place->id;
-  CAF_CHECK_EQUAL(words(put(alice, id, 1, "x")), "EINVAL: image \"disk.img\": a piece at 1; the next "
-                                                 "one is expected at 0");
+  CAF_CHECK_EQUAL(words(put(alice, id, 1, "x")),
+                  "EINVAL: image \"disk.img\": a piece at 1; the next "
+                  "one is expected at 0");
   CAF_CHECK_EQUAL(words(put(alice, id, 0, "")), "EINVAL: image \"disk.img\": a piece of 0 bytes; "
                                                 "allowed are 1 to 262144");
   CAF_CHECK_EQUAL(words(put(alice, id, 0, some_bytes(max_image_piece_bytes + 1))),
@@ -153,8 +154,8 @@ CAF_TEST(an upload can be removed) {
 }
 
 CAF_TEST(no name is a path) {
-  for (const auto* name : {"", ".", "..", "/etc/passwd", "../a", "a/b", ".part-a", "-a", "1a", "a b",
-                           "a\n", ".owner", "\xff"}) {
+  for (const auto* name : {"", ".", "..", "/etc/passwd", "../a", "a/b", ".part-a", "-a", "1a",
+                           "a b", "a\n", ".owner", "\xff"}) {
     CAF_CHECK_EQUAL(words(begin(alice, name, "x")).substr(0, 13), "EINVAL: name:");
     CAF_CHECK_EQUAL(words(read(alice, name, 0)).substr(0, 7), "ENOENT:");
     CAF_CHECK_EQUAL(words(remove(alice, name)).substr(0, 7), "ENOENT:");
@@ -173,9 +174,11 @@ CAF_TEST(what an upload says of itself is checked) {
   CAF_CHECK_EQUAL(words(*got), "EINVAL: size: is 0 bytes; allowed are 1 to 2199023255552");
   store->begin(alice, {"a", max_image_bytes + 1, sum_of("")}, into(got));
   CAF_CHECK_EQUAL(words(*got).substr(0, 12), "EINVAL: size");
-  for (auto sum : {std::string{}, std::string(63, 'a'), std::string(64, 'A'), std::string(65, 'a')}) {
+  for (auto sum :
+       {std::string{}, std::string(63, 'a'), std::string(64, 'A'), std::string(65, 'a')}) {
     store->begin(alice, {"a", 1, sum}, into(got));
-    CAF_CHECK_EQUAL(words(*got), "EINVAL: sha256: is none; it has 64 lower-case hexadecimal digits");
+    CAF_CHECK_EQUAL(words(*got),
+                    "EINVAL: sha256: is none; it has 64 lower-case hexadecimal digits");
   }
 }
 

@@ -107,7 +107,8 @@ CAF_TEST(what is made is an image when it is kept) {
   CAF_CHECK_EQUAL(names(&alice), "a b");
   CAF_CHECK_EQUAL(words(make(alice, "new", 1)), "EBUSY: image \"new\" is being made or uploaded");
   CAF_CHECK_EQUAL(words(begin(alice, "new", "x")), "EBUSY: image \"new\" is being made");
-  CAF_CHECK_EQUAL(words(remove(alice, "new")), "EBUSY: image \"new\" is in use by whoever makes it");
+  CAF_CHECK_EQUAL(words(remove(alice, "new")),
+                  "EBUSY: image \"new\" is in use by whoever makes it");
   CAF_CHECK_EQUAL(words(end_making(alice, "new", true)), "done");
   CAF_CHECK_EQUAL(names(&alice), "a b new");
   CAF_CHECK_EQUAL(pull(alice, "new"), "partition");

@@ -47,12 +47,14 @@ CAF_TEST(a user has so many bytes and an upload counts from its beginning) {
   CAF_CHECK_EQUAL(words(push(alice, "a", mib(1))), "done");
   auto place = begin(alice, "b", mib(2));
   CAF_REQUIRE(place);
-  CAF_CHECK_EQUAL(words(begin(alice, "c", "x")),
-                  "EDQUOT: uid 1000 has 3 MiB of images, and with 1 MiB more they were beyond the 3 "
-                  "MiB that one user may have (images.mib_per_user)");
-  CAF_CHECK_EQUAL(words(begin(bob, "a", mib(2))),
-                  "EDQUOT: there are 3 MiB of images, and with 2 MiB more they were beyond the 4 MiB "
-                  "that there may be (images.mib)");
+  CAF_CHECK_EQUAL(
+    words(begin(alice, "c", "x")),
+    "EDQUOT: uid 1000 has 3 MiB of images, and with 1 MiB more they were beyond the 3 "
+    "MiB that one user may have (images.mib_per_user)");
+  CAF_CHECK_EQUAL(
+    words(begin(bob, "a", mib(2))),
+    "EDQUOT: there are 3 MiB of images, and with 2 MiB more they were beyond the 4 MiB "
+    "that there may be (images.mib)");
   // One of the same name takes its place.
   CAF_CHECK_EQUAL(words(begin(alice, "b", mib(1))), "done");
   CAF_CHECK_EQUAL(words(begin(alice, "c", mib(1))), "done");

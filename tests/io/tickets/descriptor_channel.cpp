@@ -90,8 +90,10 @@ CAF_TEST(stored images stand among the tickets in their order) {
   auto put = client->put(files);
   CAF_REQUIRE(put);
   CAF_REQUIRE_EQUAL(put->tickets.size(), 6u);
-  for (auto [index, name] : {std::pair{0u, "image:first"}, {2u, "image:third"},
-                             {3u, "image:fourth"}, {5u, "image:last"}})
+  for (auto [index, name] : {std::pair{0u, "image:first"},
+                             {2u, "image:third"},
+                             {3u, "image:fourth"},
+                             {5u, "image:last"}})
     CAF_CHECK_EQUAL(put->tickets[index], name);
   for (auto index : {1u, 4u})
     CAF_CHECK(static_cast<bool>(left(put->tickets[index])));

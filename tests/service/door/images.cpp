@@ -119,15 +119,17 @@ CAF_TEST(what is wrong with an upload is said) {
   CAF_CHECK_EQUAL(refusal(finish(alice, id)),
                   "invalid_config: image \"a\" is not whole: 3 of 3 bytes are missing");
   CAF_CHECK_EQUAL(refusal(put(alice, id, 0, "abd")), "done");
-  CAF_CHECK_EQUAL(refusal(finish(alice, id)).substr(0, 36), "invalid_config: image \"a\" was removed");
+  CAF_CHECK_EQUAL(refusal(finish(alice, id)).substr(0, 36),
+                  "invalid_config: image \"a\" was removed");
   CAF_CHECK_EQUAL(refusal(begin(alice, "../a", "x")).substr(0, 20), "invalid_config: name");
 }
 
 CAF_TEST(a bound is refused by its name) {
   for (const auto* name : {"a", "b", "c"})
     CAF_CHECK_EQUAL(push(alice, name, name), "done");
-  CAF_CHECK_EQUAL(push(alice, "d", "d"), "busy: uid 1000 has 3 images, uploads included, as many as "
-                                         "one user may have (images.per_user)");
+  CAF_CHECK_EQUAL(push(alice, "d", "d"),
+                  "busy: uid 1000 has 3 images, uploads included, as many as "
+                  "one user may have (images.per_user)");
   auto limits =
     request<std::vector<limit_info>>(alice, caf::get_atom::value, limits_atom::value)->get();
   auto i = std::find_if(limits.begin(), limits.end(),
@@ -172,8 +174,8 @@ CAF_TEST(a client on another host has a vm from its images) {
 CAF_TEST(a writable image is one vm s and has no checksum then) {
   CAF_REQUIRE_EQUAL(push(remote, "vmlinux", "the kernel"), "done");
   CAF_REQUIRE_EQUAL(push(remote, "disk.img", "the disk"), "done");
-  CAF_REQUIRE_EQUAL(
-    refusal(create(remote, with_disk(true), {"image:vmlinux", "image:disk.img"})), "done");
+  CAF_REQUIRE_EQUAL(refusal(create(remote, with_disk(true), {"image:vmlinux", "image:disk.img"})),
+                    "done");
   CAF_CHECK_EQUAL(refusal(create(remote, with_disk(true), {"image:vmlinux", "image:disk.img"})),
                   "wrong_state: image \"disk.img\" is in use by a VM, or is being read");
   CAF_CHECK_EQUAL(refusal(create(remote, with_disk(false), {"image:vmlinux", "image:disk.img"})),
@@ -198,9 +200,8 @@ CAF_TEST(a request whose image is missing creates nothing and closes its descrip
   CAF_CHECK(one.closed());
   CAF_CHECK_EQUAL(refusal(create(remote, with_disk(false), {"image:../../etc", "image:disk.img"})),
                   "no_such_image: no image \"../../etc\"");
-  CAF_CHECK_EQUAL(
-    refusal(create(remote, with_disk(false), {"image:a", deposit(alice, some_fd())})),
-    "unsupported: descriptors can't be passed to or from another host");
+  CAF_CHECK_EQUAL(refusal(create(remote, with_disk(false), {"image:a", deposit(alice, some_fd())})),
+                  "unsupported: descriptors can't be passed to or from another host");
   // They count.
   CAF_CHECK_EQUAL(refusal(create(remote, with_disk(false), {"image:vmlinux"})).substr(0, 15),
                   "invalid_config:");
@@ -209,21 +210,23 @@ CAF_TEST(a request whose image is missing creates nothing and closes its descrip
 CAF_TEST(what grows without an end goes to no image) {
   CAF_REQUIRE_EQUAL(push(remote, "vmlinux", "the kernel"), "done");
   CAF_REQUIRE_EQUAL(push(remote, "disk.img", "the disk"), "done");
-  CAF_CHECK_EQUAL(refusal(create(remote, with_disk(true, image_format::qcow2),
-                                 {"image:vmlinux", "image:disk.img"})),
-                  "invalid_config: disks[0] \"image:disk.img\": a stored image keeps its size, and a "
-                  "qcow2 that is written grows; use raw");
+  CAF_CHECK_EQUAL(
+    refusal(
+      create(remote, with_disk(true, image_format::qcow2), {"image:vmlinux", "image:disk.img"})),
+    "invalid_config: disks[0] \"image:disk.img\": a stored image keeps its size, and a "
+    "qcow2 that is written grows; use raw");
   auto config = small_vm();
   config.console = {"image:disk.img", 1};
-  CAF_CHECK_EQUAL(refusal(create(remote, config, {"image:vmlinux", "image:disk.img"})),
-                  "invalid_config: console \"image:disk.img\": what a guest writes goes to no stored "
-                  "image, but to logs that are kept");
-  CAF_CHECK_EQUAL(refusal(request<caf::ok_atom>(
-                    remote, create_atom::value,
-                    partition_spec{partition_type::qcow2, 4096, {"image:new", 0}},
-                    ticket_list{{"image:new"}})),
-                  "invalid_config: file \"image:new\": a stored image keeps its size, and a qcow2 "
-                  "that is written grows; use raw");
+  CAF_CHECK_EQUAL(
+    refusal(create(remote, config, {"image:vmlinux", "image:disk.img"})),
+    "invalid_config: console \"image:disk.img\": what a guest writes goes to no stored "
+    "image, but to logs that are kept");
+  CAF_CHECK_EQUAL(
+    refusal(request<caf::ok_atom>(remote, create_atom::value,
+                                  partition_spec{partition_type::qcow2, 4096, {"image:new", 0}},
+                                  ticket_list{{"image:new"}})),
+    "invalid_config: file \"image:new\": a stored image keeps its size, and a qcow2 "
+    "that is written grows; use raw");
 }
 
 CAF_TEST(who may use only apps brings no disk as an image) {
@@ -252,11 +255,11 @@ CAF_TEST(a partition is made in the store and counts) {
 
 CAF_TEST(a partition that fails leaves no image) {
   builder->fails = io::failure{ENOSPC, "no space left"};
-  CAF_CHECK_EQUAL(refusal(request<caf::ok_atom>(
-                    remote, create_atom::value,
-                    partition_spec{partition_type::raw, 4096, {"image:new", 0}},
-                    ticket_list{{"image:new"}})),
-                  "io_failed: no space left");
+  CAF_CHECK_EQUAL(
+    refusal(request<caf::ok_atom>(remote, create_atom::value,
+                                  partition_spec{partition_type::raw, 4096, {"image:new", 0}},
+                                  ticket_list{{"image:new"}})),
+    "io_failed: no space left");
   CAF_CHECK_EQUAL(list(remote).size(), 0u);
   CAF_CHECK_EQUAL(push(remote, "new", "new"), "done");
 }

@@ -53,7 +53,7 @@ struct fixture : door_fixture {
     subject("CN=passed"),
     caller{},
   };
-  temp_dir state;
+  temp_dir stored;
   std::set<std::string> shapes; ///< Of what was sent.
   vm_cid cid = no_cid;
   ticket word;
@@ -63,7 +63,7 @@ struct fixture : door_fixture {
     options.bounds.vms = options.bounds.vms_per_user = 100'000;
     options.bounds.subscriptions = options.bounds.subscriptions_per_user = 100'000;
     serving.cids = {2048, 65535};
-    options.images = inline_store(state);
+    options.images = inline_store(stored);
     store_image(*options.images, user(4711), "others.img", "another's");
     open();
     CAF_REQUIRE_EQUAL(who.size(), std::size_t{column_count});
