@@ -36,6 +36,7 @@ std::shared_ptr<const client_guard::terms> client_terms() {
   terms->answers.add<caf::error>();
   add_inputs<subscriber_actor>(terms->telegrams);
   add_inputs<output_reader_actor>(terms->telegrams);
+  add_inputs<stream_client_actor>(terms->telegrams);
   terms->message_bytes = 4096;
   return terms;
 }

@@ -9,7 +9,6 @@
 #include "crosvisor/tests/service/transport/test_certificates.hpp"
 #include "crosvisor/tests/service/transport/tls_door.hpp"
 
-
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -164,11 +164,11 @@ begin "a console on the other host, while it is written and when it is kept"
 create_for_both writer lines:5000
 remote start writer
 equal "the exit code" "$status" 0
-"${far_client[@]}" console -f writer >console 2>console.err </dev/null
+"${far_client[@]}" console -f writer >console_there 2>console.err </dev/null
 ends_well $? console.err
 "$crosvisor" console writer >console_here
-check "its bytes" cmp -s console console_here
-check "all of its lines" [ "$(wc -l <console)" -ge 5000 ]
+check "its bytes" cmp -s console_there console_here
+check "all of its lines" [ "$(wc -l <console_there)" -ge 5000 ]
 
 begin "a guest that dies"
 "${far_client[@]}" connect server 7004 <from_guest >out.txt 2>err.txt &

@@ -109,12 +109,12 @@ std::vector<attack> bad_contents() {
     says("a piece of a stream and more",
          content("@<>+crosvisor::stream_piece", number(1, 8) + text("x") + number(0, 1) + "x")),
     says("that a stream is closed, which is the door's to say",
-         content("@<>+@atom+@u64+@error", atom(caf::atom("closed")) + number(1, 8)
-                                            + error(number(0, 2) + text("@<>")))),
+         content("@<>+@atom+@u64+@error",
+                 atom(caf::atom("closed")) + number(1, 8) + error(number(0, 2) + text("@<>")))),
     says("that a stream is over, which is the door's own",
-         content("@<>+@atom+@atom+@u64+bool+@str",
-                 atom(caf::atom("finished")) + atom(caf::atom("stream")) + number(1, 8)
-                   + number(0, 1) + text(""))),
+         content("@<>+@atom+@atom+@u64+bool+@str", atom(caf::atom("finished"))
+                                                     + atom(caf::atom("stream")) + number(1, 8)
+                                                     + number(0, 1) + text(""))),
   };
 }
 
