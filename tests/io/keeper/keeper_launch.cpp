@@ -182,6 +182,7 @@ CAF_TEST(a keeper owns what it inherited and each number once) {
 CAF_TEST(texts of another version are read as far as they are known) {
   auto launch = json::parse(encode_keeper_launch(whole_launch()));
   auto& config = launch["config"];
+  config.erase(config.size() - 1); // The devices.
   config.erase(config.size() - 1); // The restart policy.
   launch["vmm"].push_back("something new");
   launch["novelty"] = 1;
@@ -191,6 +192,8 @@ CAF_TEST(texts of another version are read as far as they are known) {
   auto read = decode_keeper_launch(launch.dump(), false);
   CAF_REQUIRE(read);
   CAF_CHECK(read->request.config.restart == restart_policy::never);
+  CAF_CHECK(read->request.config.devices.shared_directories.empty());
+  CAF_CHECK(read->request.config.devices.rng);
   CAF_CHECK_EQUAL(read->request.config.started_timeout_s, 12u);
   CAF_CHECK_EQUAL(read->how.workers, 8u);
   CAF_CHECK(!read->request.origin);
