@@ -145,6 +145,7 @@ void vm_supervisor_state::launch() {
   request_.streams = streams_;
   note_life();
   request_.notes = notes_;
+  request_.owner = info_.owner;
   process_ = launcher_->launch(std::move(request_), report_to(self_));
 }
 

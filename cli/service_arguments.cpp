@@ -206,11 +206,15 @@ void add_logs(CLI::App& app, logs_arguments& target, const char* command) {
   auto* log = app.add_flag_callback(
     "--log", [&target] { target.log = log_kind::log; },
     "The guest's log port instead of its console");
+  auto* vmm = app.add_flag_callback(
+    "--vmm", [&target] { target.log = log_kind::vmm; },
+    "The VMM's own words instead of the console");
   app
     .add_flag_callback(
-      "--vmm", [&target] { target.log = log_kind::vmm; },
-      "The VMM's own words instead of the console")
-    ->excludes(log);
+      "--crash", [&target] { target.log = log_kind::crash; },
+      "What the guest sent as crash files instead of the console")
+    ->excludes(log, vmm);
+  vmm->excludes(log);
 }
 
 void add_arguments(CLI::App& app, verb_arguments& target) {

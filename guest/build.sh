@@ -15,6 +15,8 @@ readonly modules=(
 )
 # Loaded when the guest runs an app, behind those above.
 readonly app_modules=(loop dm-verity)
+# Loaded when the guest shows its devices, behind the first.
+readonly device_modules=(virtio_net virtiofs)
 readonly meta_package=linux-image-cloud-amd64
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -105,12 +107,13 @@ build_initramfs() { # KERNEL_TREE BUSYBOX_TREE OUTPUT
   busybox=$(find "$2" -name busybox -type f -perm /111 | head -n 1)
   [ "$busybox" ] || die "the busybox package has no busybox"
   cp "$busybox" "$tree/bin/busybox"
-  cp "$here/init" "$here"/{disks,microdroid}.sh "$tree"
+  cp "$here/init" "$here"/{devices,disks,microdroid}.sh "$tree"
   build_programs "$tree"
 
   find_modules "${kernel_modules[@]}"
   add_modules "$tree/lib/modules" order "${modules[@]}"
   add_modules "$tree/lib/modules" order.microdroid "${app_modules[@]}"
+  add_modules "$tree/lib/modules" order.devices "${device_modules[@]}"
 
   find "$tree" -type f -exec chmod 644 {} +
   chmod 755 "$tree/bin"/* "$tree/lib64"/* "$tree/init"

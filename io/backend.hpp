@@ -7,6 +7,7 @@
 #include "crosvisor/io/image_builder.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/unique_fd.hpp"
+#include "crosvisor/messages/caller.hpp"
 #include "crosvisor/messages/host_info.hpp"
 #include "crosvisor/messages/payload_status.hpp"
 #include "crosvisor/messages/vm_config.hpp"
@@ -70,6 +71,8 @@ struct launch_request {
   vm_notes notes = {};
   /// What its keeper keeps for get_origin(); null where the VM is never started again.
   std::shared_ptr<const vm_origin> origin = nullptr;
+  /// Whose it is: as whom its shared directories are served.
+  caller owner = {};
 };
 
 /// Where a launch failed.

@@ -170,7 +170,7 @@ void linux_vmm::watch_companions() {
 }
 
 void linux_vmm::conclude() {
-  parts_left_ = 6;
+  parts_left_ = 7;
   auto self = shared_from_this();
   channel()->conclude(status_, [self](vmm_exit exit) {
     self->exit_ = std::move(exit);
@@ -180,6 +180,21 @@ void linux_vmm::conclude() {
   finish_log(log_);
   finish_log(failures_, &failure_text_);
   conclude_companions();
+  conclude_pstore();
+}
+
+/// Before anybody is told of the end, and not on the loop, since the file may be anywhere.
+void linux_vmm::conclude_pstore() {
+  if (!pstore_)
+    return part_done();
+  host_.starters.post([self = shared_from_this()] {
+    if (auto written = self->pstore_.write_back(); !written)
+      log::warn("pstore: what the guest left can't be kept: {}", written.why().what);
+    self->host_.loop.post([self] {
+      self->pstore_ = {};
+      self->part_done();
+    });
+  });
 }
 
 /// The VMM's own log is that of its companions too, and ends with them.
@@ -221,6 +236,10 @@ void linux_vmm::report() {
     exit_.reason = failure->reason;
     exit_.detail = std::move(failure->detail);
   }
+  if (auto files = crashes_ ? crashes_->received() : 0; files > 0)
+    exit_.detail += (exit_.detail.empty() ? "" : "; ") + std::to_string(files) + " crash file"
+                    + (files == 1 ? "" : "s") + " came";
+  crashes_ = nullptr;
   std::function<void()> released;
   {
     std::lock_guard lock{mutex_};

@@ -4,6 +4,7 @@
 
 #include "crosvisor/io/backend.hpp"
 #include "crosvisor/io/child_process.hpp"
+#include "crosvisor/io/guest/crash_files.hpp"
 #include "crosvisor/io/guest/vsock_device.hpp"
 #include "crosvisor/io/linux_vmm_host.hpp"
 #include "crosvisor/io/log/console_log.hpp"
@@ -11,6 +12,7 @@
 #include "crosvisor/io/runtime_dir.hpp"
 #include "crosvisor/io/vmm/companions.hpp"
 #include "crosvisor/io/vmm/vm_confinement.hpp"
+#include "crosvisor/io/vmm/vm_memory.hpp"
 #include "crosvisor/io/vmm/vmm_driver.hpp"
 
 #include <cstdint>
@@ -64,8 +66,11 @@ private:
   launch_result make_resources(launch_request& request, vmm_resources& made);
   result<void> make_logs(const launch_request& request, vmm_resources& made);
   result<void> make_vsock(const launch_request& request, vmm_resources& made);
+  void make_crash_files(const device_config& devices, vmm_resources& made);
   void start_vsock(vmm_resources& made);
   result<void> make_disk_servers(const vmm_driver& driver, vmm_resources& made);
+  result<void> make_devices(const launch_request& request, vmm_resources& made);
+  result<void> make_file_servers(const launch_request& request, vmm_resources& made);
   result<void> make_control(const vmm_driver& driver, vmm_resources& made);
   launch_result start(const vmm_driver& driver, vmm_resources& made);
   void take(const vmm_driver& driver, vmm_resources& made);
@@ -79,6 +84,7 @@ private:
   void watch_companions();
   void conclude();
   void conclude_companions();
+  void conclude_pstore();
   void finish_log(std::shared_ptr<console_log>& log, std::string* tail = nullptr);
   void part_done();
   void report();
@@ -108,6 +114,8 @@ private:
   std::shared_ptr<console_log> log_;
   std::shared_ptr<console_log> vmm_log_;
   std::shared_ptr<console_log> failures_;
+  pstore_memory pstore_;
+  std::shared_ptr<crash_files> crashes_;
   std::string log_name_;
   std::vector<vm_step> steps_; // Not told yet.
   std::int64_t step_began_us_ = 0;

@@ -54,6 +54,7 @@ struct linux_vmm_host {
       : bounds(options.logs),
         vsock_program(options.vsock_program),
         disk_server(options.disk_server),
+        share_program(options.share_program),
         confinement(options.confinement),
         door(options.door),
         drivers(std::move(both)),
@@ -73,6 +74,7 @@ struct linux_vmm_host {
   const log_bounds bounds;
   const std::string vsock_program;        // Empty: VMs have the kernel's vsock or none.
   const disk_server_programs disk_server; // Empty: there is none.
+  const std::string share_program;        // Empty: searched for.
   const vmm_confinement confinement;
   const std::shared_ptr<guest_door> door; // Null: what guests open is closed.
   const vmm_drivers drivers;

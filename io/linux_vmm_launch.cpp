@@ -4,8 +4,11 @@
 #include "crosvisor/io/guest/early_failure.hpp"
 #include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/linux_vmm.hpp"
+#include "crosvisor/io/listening_socket.hpp"
 #include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/tap_interface.hpp"
 #include "crosvisor/io/vm_files.hpp"
+#include "crosvisor/io/vmm/file_server.hpp"
 
 #include <fcntl.h>
 
@@ -23,9 +26,13 @@ struct vmm_resources {
   std::shared_ptr<console_log> log;
   std::shared_ptr<console_log> vmm_log;
   std::shared_ptr<console_log> failures;
+  std::shared_ptr<crash_files> crashes;
   std::unique_ptr<vsock_device> device;
   std::unique_ptr<companions> beside;
-  std::vector<unique_fd> disk_ends; // The VMM's, of its connections to disk servers.
+  std::vector<unique_fd> disk_ends;  // The VMM's, of its connections to disk servers.
+  std::vector<unique_fd> share_ends; // The same, to file servers.
+  unique_fd gdb;
+  pstore_memory pstore;
   control_endpoint endpoint;
   vm_description vm;
   std::shared_ptr<child_process> child;
@@ -45,6 +52,14 @@ void describe(const launch_request& request, const vm_file_descriptors& files, v
   vm.bootloader = files.bootloader;
   vm.params = request.config.params;
   vm.disks = files.disks;
+  const auto& devices = request.config.devices;
+  vm.devices.topology = devices.topology;
+  vm.devices.hugepages = devices.hugepages;
+  vm.devices.rng = devices.rng;
+  if (devices.network) {
+    vm.devices.tap = request.files->get(devices.network.tap.index);
+    vm.devices.mac = devices.network.mac.empty() ? mac_of(request.cid) : devices.network.mac;
+  }
   vm.vsock = request.vsock ? request.vsock->get() : -1;
 }
 
@@ -106,6 +121,9 @@ linux_vmm::launch_result linux_vmm::try_launch(launch_request& request, vmm_reso
   describe(request, made.files, made.vm);
   if (auto able = driver->check(made.vm); !able)
     return std::make_unique<launch_error>(launch_error{launch_failure::no_vmm, able.why().what});
+  if (made.vm.devices.hugepages)
+    if (auto able = check_hugepages(request.choice.vmm, made.vm.memory_mib); !able)
+      return std::make_unique<launch_error>(launch_error{launch_failure::host, able.why().what});
   if (auto failed = make_resources(request, made))
     return failed;
   return start(*driver, made);
@@ -136,6 +154,10 @@ linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_
   auto& driver = *host_.driver(request.choice.vmm);
   if (auto done = make_disk_servers(driver, made); !done)
     return refused(done.why());
+  if (auto done = make_devices(request, made); !done)
+    return refused(done.why());
+  if (auto done = make_file_servers(request, made); !done)
+    return refused(done.why());
   made.vm.console = made.console->writer();
   made.vm.log = made.log->writer();
   made.vm.failures = made.failures->writer();
@@ -144,6 +166,55 @@ linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_
   if (auto done = make_control(driver, made); !done)
     return refused(done.why());
   return nullptr;
+}
+
+/// They have the VM's cgroup, and its creator's rights.
+result<void> linux_vmm::make_file_servers(const launch_request& request, vmm_resources& made) {
+  const auto& all = request.config.devices.shared_directories;
+  if (all.empty())
+    return {};
+  auto programs = find_file_server(host_.share_program);
+  if (!programs)
+    return programs.why();
+  auto user = file_server_user(request.owner);
+  if (!user)
+    return user.why();
+  for (const auto& shared : all) {
+    auto connection = connect_file_server(*made.dir);
+    if (!connection)
+      return connection.why();
+    auto command =
+      file_server_command(*programs, request.files->get(shared.directory.index), shared.writable,
+                          connection->server.get(), made.vmm_log->writer());
+    made.confinement.join_cgroup(command);
+    command.user = *user;
+    if (auto done = made.beside->start("file server", command); !done)
+      return failure{done.why().code, "file server: " + done.why().what};
+    made.vm.devices.shares.push_back({shared.tag, connection->vmm.get()});
+    made.share_ends.push_back(std::move(connection->vmm));
+  }
+  return {};
+}
+
+/// The debugger's port is taken here, so that it is known to be free, and no other address is.
+result<void> linux_vmm::make_devices(const launch_request& request, vmm_resources& made) {
+  const auto& devices = request.config.devices;
+  if (devices.gdb_port != 0) {
+    auto port = listen_tcp("127.0.0.1", static_cast<std::uint16_t>(devices.gdb_port));
+    if (!port)
+      return failure{port.why().code, "gdb: " + port.why().what};
+    made.gdb = std::move(*port);
+    made.vm.devices.gdb = made.gdb.get();
+  }
+  if (!devices.pstore)
+    return {};
+  auto memory = pstore_memory::copy(request.files->get(devices.pstore.index));
+  if (!memory)
+    return memory.why();
+  made.pstore = std::move(*memory);
+  made.vm.devices.pstore = made.pstore.fd();
+  made.vm.devices.pstore_bytes = made.pstore.size_bytes();
+  return {};
 }
 
 result<void> linux_vmm::make_control(const vmm_driver& driver, vmm_resources& made) {
@@ -160,8 +231,22 @@ result<void> linux_vmm::make_control(const vmm_driver& driver, vmm_resources& ma
   return {};
 }
 
+/// They come by the door, whichever way the VM has its vsock. What comes late must not keep the
+/// folder locked, which the VM's next life wants: so it is opened once more.
+void linux_vmm::make_crash_files(const device_config& devices, vmm_resources& made) {
+  if (devices.crash_files == 0 || !host_.door)
+    return;
+  auto folder = std::make_shared<const unique_fd>(
+    ::openat(made.logs.fd->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  made.crashes = std::make_shared<crash_files>(
+    host_.log_loop, made.vm.cid, [folder] { return *folder ? folder : nullptr; },
+    log_bounds{std::uint64_t{devices.crash_file_kib} << 10, devices.crash_files});
+  host_.door->add(made.vm.cid, made.crashes);
+}
+
 /// The kernel's where the registry has claimed the CID there, else a device's where there is one.
 result<void> linux_vmm::make_vsock(const launch_request& request, vmm_resources& made) {
+  make_crash_files(request.config.devices, made);
   if (request.vsock || host_.vsock_program.empty()
       || !host_.driver(request.choice.vmm)->takes_vsock_device())
     return {};
@@ -278,6 +363,10 @@ void linux_vmm::start_vsock(vmm_resources& made) {
 void linux_vmm::take(const vmm_driver& driver, vmm_resources& made) {
   made.endpoint.vmm.reset();
   made.disk_ends.clear();
+  made.share_ends.clear();
+  made.gdb.reset();
+  pstore_ = std::move(made.pstore);
+  crashes_ = std::move(made.crashes);
   made.console->close_writer();
   made.log->close_writer();
   made.vmm_log->close_writer();

@@ -37,6 +37,8 @@ struct vmm_launcher_options {
   std::string vsock_program;
   /// What serves composite disks to VMMs that can't open them; empty: such VMs can't be launched.
   disk_server_programs disk_server;
+  /// crosvisor-share, by which shared directories are served; empty: searched for.
+  std::string share_program = {};
   /// How VMs' processes are confined.
   vmm_confinement confinement = {};
   /// Where the connections of all devices go; null: they are closed.

@@ -6,6 +6,7 @@
 #include "crosvisor/io/disk/image_size.hpp"
 #include "crosvisor/io/disk/memory_file.hpp"
 #include "crosvisor/io/disk/open_file.hpp"
+#include "crosvisor/io/tap_interface.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -114,7 +115,50 @@ public:
     return {};
   }
 
+  result<void> check_devices(const device_config& devices) {
+    if (auto fit = check_tap(devices.network.tap); !fit)
+      return fit;
+    for (std::size_t i = 0; i < devices.shared_directories.size(); ++i)
+      if (auto fit = check_directory(devices.shared_directories[i].directory,
+                                     "shared_directories[" + std::to_string(i) + "]");
+          !fit)
+        return fit;
+    return check_pstore(devices.pstore);
+  }
+
 private:
+  result<void> check_tap(const file_ref& tap) {
+    if (!tap)
+      return {};
+    label_ = "network.tap " + in_quotes(tap.path);
+    auto what = tap_problem(files_.get(tap.index), tap.path);
+    return what ? problem(*what) : result<void>{};
+  }
+
+  result<void> check_directory(const file_ref& directory, const std::string& key) {
+    label_ = key + " " + in_quotes(directory.path);
+    auto fd = files_.get(directory.index);
+    auto flags = ::fcntl(fd, F_GETFL);
+    if (fd < 0 || flags < 0 || ::fstat(fd, &is_) != 0)
+      return problem("came without a descriptor");
+    if (!S_ISDIR(is_.st_mode))
+      return problem("is no directory");
+    if ((flags & O_PATH) != 0)
+      return problem("is not open for reading");
+    return is_of_kernel(fd) ? problem("is a directory of the kernel's") : result<void>{};
+  }
+
+  result<void> check_pstore(const file_ref& pstore) {
+    if (auto fit = check(pstore, "pstore", use::written_file); !fit || !pstore)
+      return fit;
+    auto size = static_cast<std::uint64_t>(is_.st_size);
+    if (size < min_pstore_bytes || size > max_pstore_bytes || size % pstore_record_bytes != 0)
+      return problem("has " + std::to_string(size) + " bytes; allowed are "
+                     + std::to_string(min_pstore_bytes) + " to " + std::to_string(max_pstore_bytes)
+                     + ", a multiple of " + std::to_string(pstore_record_bytes));
+    return {};
+  }
+
   result<void> check_partitions(const disk_config& disk, const std::string& disk_key) {
     for (std::size_t i = 0; i < disk.partitions.size(); ++i) {
       const auto& partition = disk.partitions[i];
@@ -204,6 +248,8 @@ result<void> check_vm_files(const vm_config& config, const descriptor_set& files
     if (auto fit = check.check_disk(config.disks[i], "disks[" + std::to_string(i) + "]", vmm); !fit)
       return fit;
   if (auto fit = check.check_app(config.app); !fit)
+    return fit;
+  if (auto fit = check.check_devices(config.devices); !fit)
     return fit;
   if (auto fit = check.check(config.console, "console", use::output); !fit)
     return fit;

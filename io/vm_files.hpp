@@ -16,9 +16,9 @@ namespace crosvisor::io {
 /// is needed for, a regular file (a disk or partition: or a block device) that is not empty, none
 /// of the kernel's own (procfs), nothing that is written given twice, an output to a file, a pipe,
 /// a socket or a character device that is no image, images of the stated format; an app's files,
-/// too. Whoever made the request may have made it by hand, so this relies on nothing that was
-/// checked when the files were opened. Blocks as long as reading the images' first bytes does. Any
-/// thread.
+/// a TAP interface, shared directories and pstore, too. Whoever made the request may have made it
+/// by hand, so this relies on nothing that was checked when the files were opened. Blocks as long
+/// as reading the images' first bytes does. Any thread.
 /// @param vmm what will run it; not `automatic`.
 /// @returns the first problem: `kernel "vmlinux": is a directory`.
 result<void> check_vm_files(const vm_config& config, const descriptor_set& files, vmm_kind vmm);

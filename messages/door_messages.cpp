@@ -8,6 +8,7 @@ std::string to_string(log_kind kind) {
     case log_kind::console: return "console";
     case log_kind::log: return "log";
     case log_kind::vmm: return "vmm";
+    case log_kind::crash: return "crash";
   }
   return "unknown";
 }

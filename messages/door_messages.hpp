@@ -28,6 +28,7 @@ enum class log_kind : std::uint8_t {
   console, ///< What the guest wrote to its first serial port.
   log,     ///< The same of its log port.
   vmm,     ///< The VMM's own words.
+  crash,   ///< What the guest sent as crash files, one after the other.
 };
 
 /// Where in a kept log a reader is; all zero: at its beginning. Opaque to clients.

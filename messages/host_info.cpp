@@ -22,10 +22,22 @@ bool has_partitions(const vm_config& config) {
          });
 }
 
+/// What crosvm has no option for, or none that is fit to be used.
+std::optional<std::string> crosvm_device_problem(const device_config& devices) {
+  if (devices.gdb_port != 0)
+    return "gdb: crosvm would open the port to all addresses; use vmm \"qemu\"";
+  if (!devices.shared_directories.empty())
+    return "shared_directories: crosvm can't have them here: its own server would have the rights "
+           "of the VM's user; use vmm \"qemu\"";
+  return std::nullopt;
+}
+
 /// crosvm has no emulation: it is no choice without KVM, nor when TCG is asked for.
 std::variant<vmm_choice, refusal> choose_crosvm(const vm_config& config, const host_info& host) {
   if (config.accel == accel_kind::tcg)
     return refusal{true, "accel: crosvm has no tcg; use vmm \"qemu\" or accel \"kvm\""};
+  if (auto problem = crosvm_device_problem(config.devices))
+    return refusal{true, std::move(*problem)};
   const auto* crosvm = host.find(vmm_kind::crosvm);
   if (!usable(crosvm))
     return refusal{false, "vmm: " + why_not(crosvm, vmm_kind::crosvm)};

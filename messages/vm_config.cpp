@@ -111,6 +111,19 @@ std::optional<std::string> disk_problem(const disk_config& disk) {
   return std::nullopt;
 }
 
+/// What of the devices depends on the rest.
+std::optional<std::string> device_problem(const vm_config& config) {
+  if (auto problem = find_problem(config.devices, config.cpus))
+    return problem;
+  if (config.devices.gdb_port == 0)
+    return std::nullopt;
+  if (config.protected_vm)
+    return "gdb: nobody looks into a protected VM";
+  if (config.app && config.app.debug != debug_level::full)
+    return "gdb: goes with an app's debug \"full\"";
+  return std::nullopt;
+}
+
 /// A path inside an APK: relative, without `..`, which no ZIP entry of a payload needs.
 bool valid_entry_path(const std::string& path) {
   if (path.size() > max_config_path_bytes || path.starts_with('/') || has_control_characters(path))
@@ -222,6 +235,8 @@ std::optional<std::string> find_problem(const vm_config& config) {
           out_of_range("memory_mib", config.memory_mib, min_memory_mib, max_memory_mib))
       return problem;
   if (auto problem = out_of_range("cpus", config.cpus, 1, max_cpus))
+    return problem;
+  if (auto problem = device_problem(config))
     return problem;
   if (config.started_timeout_s > max_started_timeout_s)
     return out_of_range("started_timeout_s", config.started_timeout_s, 1, max_started_timeout_s);

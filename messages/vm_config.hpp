@@ -2,6 +2,8 @@
 // What a client asks for: the configuration of one VM, and its validation. Knows no CAF type.
 #pragma once
 
+#include "crosvisor/messages/device_config.hpp"
+#include "crosvisor/messages/file_ref.hpp"
 #include "crosvisor/messages/fwd.hpp"
 
 #include <cstdint>
@@ -30,16 +32,6 @@ enum class image_format : std::uint8_t {
   raw,
   qcow2,  ///< Without a backing file; of a whole disk alone.
   sparse, ///< Android's sparse format; of read-only partitions alone.
-};
-
-/// A file of the client's. Files cross as descriptors: `index` counts into the descriptors that
-/// travel with the request, `path` is what the client calls the file, for people to read, and is
-/// never opened by the service. An empty path means "no file".
-struct file_ref {
-  std::string path;
-  std::uint32_t index = 0;
-
-  explicit operator bool() const noexcept { return !path.empty(); }
 };
 
 /// One partition of a disk that is put together from partitions.
@@ -137,6 +129,7 @@ struct vm_config {
   /// is emulated or its host is a VM itself.
   std::uint32_t started_timeout_s = 0;
   restart_policy restart = restart_policy::never;
+  device_config devices = {};
 };
 
 inline constexpr std::uint32_t min_memory_mib = 16;
@@ -184,11 +177,6 @@ std::optional<debug_level> parse_debug_level(const std::string& word);
 std::optional<restart_policy> parse_restart_policy(const std::string& word);
 
 template <class Inspector>
-auto inspect(Inspector& f, file_ref& x) {
-  return f(x.path, x.index);
-}
-
-template <class Inspector>
 auto inspect(Inspector& f, partition_config& x) {
   return f(x.label, x.image, x.format, x.writable, x.guid);
 }
@@ -213,7 +201,7 @@ template <class Inspector>
 auto inspect(Inspector& f, vm_config& x) {
   return f(x.name, x.kernel, x.initrd, x.bootloader, x.params, x.disks, x.app, x.memory_mib, x.cpus,
            x.protected_vm, x.vmm, x.accel, x.console, x.log, x.guest_protocol, x.started_timeout_s,
-           x.restart);
+           x.restart, x.devices);
 }
 
 } // namespace crosvisor

@@ -2,6 +2,7 @@
 #include "crosvisor/io/config/open_vm_files.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/io/tap_interface.hpp"
 #include "crosvisor/messages/stored_image.hpp"
 
 #include <fcntl.h>
@@ -89,9 +90,37 @@ public:
     return {};
   }
 
+  result<void> open_devices(device_config& devices) {
+    if (auto& tap = devices.network.tap) {
+      auto fd = open_tap(tap.path);
+      if (!fd)
+        return failure{fd.why().code, "network.tap " + in_quotes(tap.path) + ": " + fd.why().what};
+      tap.index = files_->add(std::move(*fd));
+    }
+    for (std::size_t i = 0; i < devices.shared_directories.size(); ++i)
+      if (auto ok = open_directory(devices.shared_directories[i].directory,
+                                   "shared_directories[" + std::to_string(i) + ']');
+          !ok)
+        return ok;
+    return open(devices.pstore, "pstore", true);
+  }
+
   std::shared_ptr<descriptor_set> take() { return std::move(files_); }
 
 private:
+  result<void> open_directory(file_ref& directory, const std::string& key) {
+    unique_fd fd{::openat(folder_fd_, directory.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!fd) {
+      auto code = errno;
+      return failure{code,
+                     key + ' ' + in_quotes(directory.path) + ": "
+                       + (code == ENOTDIR ? "is no directory"
+                                          : open_problem(code, directory.path, folder_, false))};
+    }
+    directory.index = files_->add(std::move(fd));
+    return {};
+  }
+
   int folder_fd_;
   const std::string& folder_;
   std::shared_ptr<descriptor_set> files_ = std::make_shared<descriptor_set>();
@@ -116,6 +145,8 @@ result<std::shared_ptr<descriptor_set>> open_vm_files(vm_config& config,
       return ok.why();
   }
   if (auto ok = opener.open_app(config.app); !ok)
+    return ok.why();
+  if (auto ok = opener.open_devices(config.devices); !ok)
     return ok.why();
   return opener.take();
 }

@@ -12,8 +12,9 @@
 namespace crosvisor::io {
 
 /// Opens kernel, initrd, bootloader, the images of disks and partitions and the files of an app,
-/// relative to `folder` unless their paths are absolute, and sets each one's file_ref::index.
-/// Writable disks and partitions, and what an app keeps, are opened for reading and writing,
+/// relative to `folder` unless their paths are absolute, a TAP interface, shared directories and
+/// pstore, and sets each one's file_ref::index.
+/// Writable disks and partitions, pstore and what an app keeps are opened for reading and writing,
 /// everything else for reading alone. Never waits for a FIFO's other end. A path `image:NAME` is a
 /// stored image of the service's, which opens it itself: descriptor_set::stored_images().
 ///

@@ -2,6 +2,7 @@
 #include "crosvisor/io/config/vm_config_file.hpp"
 
 #include "crosvisor/io/config/config_field.hpp"
+#include "crosvisor/io/config/device_fields.hpp"
 #include "crosvisor/io/config/disk_fields.hpp"
 #include "crosvisor/io/config/json_document.hpp"
 #include "crosvisor/io/config/semver_requirement.hpp"
@@ -28,13 +29,15 @@ check unsupported(value_ref value, path_ref path, const std::string& why) {
 }
 
 check read_topology(value_ref value, path_ref path, config_draft& draft) {
+  if (value.kind == json_kind::object)
+    return read_cpu_topology(value, path, draft.config.devices.topology);
   draft.topology_given = true;
   if (value.kind == json_kind::string && value.text == "one_cpu") {
     draft.config.cpus = 1;
     return std::nullopt;
   }
   if (value.kind != json_kind::string || value.text != "match_host")
-    return unexpected_value(value, path, "\"one_cpu\" or \"match_host\"");
+    return unexpected_value(value, path, "\"one_cpu\", \"match_host\" or an object");
   draft.config.cpus = std::clamp(std::thread::hardware_concurrency(), 1u, max_cpus);
   return std::nullopt;
 }
@@ -124,6 +127,30 @@ constexpr config_field<config_draft> vm_fields[] = {
      return read_word(v, p, "\"never\", \"on_failure\" or \"always\"", parse_restart_policy,
                       d.config.restart);
    }},
+  {"hugepages", [](value_ref v, path_ref p,
+                   config_draft& d) { return read_flag(v, p, d.config.devices.hugepages); }},
+  {"gdb",
+   [](value_ref v, path_ref p, config_draft& d) {
+     return read_whole(v, p, min_gdb_port, 65535, d.config.devices.gdb_port);
+   }},
+  {"network", [](value_ref v, path_ref p,
+                 config_draft& d) { return read_network(v, p, d.config.devices.network); }},
+  {"shared_directories",
+   [](value_ref v, path_ref p, config_draft& d) {
+     return read_shared_directories(v, p, d.config.devices.shared_directories);
+   }},
+  {"rng",
+   [](value_ref v, path_ref p, config_draft& d) { return read_flag(v, p, d.config.devices.rng); }},
+  {"pstore", [](value_ref v, path_ref p,
+                config_draft& d) { return read_path(v, p, d.config.devices.pstore.path); }},
+  {"crash_files",
+   [](value_ref v, path_ref p, config_draft& d) {
+     return read_whole(v, p, 0, max_crash_files, d.config.devices.crash_files);
+   }},
+  {"crash_file_kib",
+   [](value_ref v, path_ref p, config_draft& d) {
+     return read_whole(v, p, 1, max_crash_file_kib, d.config.devices.crash_file_kib);
+   }},
   {"platform_version", read_platform_version},
   {"cpu_topology", read_topology},
   {"devices", read_devices},
@@ -155,6 +182,9 @@ check read_document(const json_value& document, config_draft& draft) {
     return config_problem{document.find("cpu_topology")->key_offset,
                           "cpu_topology and cpus: give one or the other, not both"};
   }
+  // How they are put together says how many there are.
+  if (const auto& topology = draft.config.devices.topology; topology && !draft.cpus_given)
+    draft.config.cpus = static_cast<std::uint32_t>(topology.cpus());
   if (auto problem = find_problem(draft.config))
     return config_problem{offset_of(document, *problem), printable(*problem, 400)};
   return std::nullopt;

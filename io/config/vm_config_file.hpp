@@ -18,7 +18,9 @@ inline constexpr const char* platform_version = "1.0.0";
 ///
 /// Known keys: `name`, `kernel`, `initrd`, `bootloader`, `params`, `disks` (see
 /// disk_fields.hpp; formats are `raw` unless they are given, and never probed), `memory_mib`,
-/// `cpus`, `vmm`, `accel`, `protected`, `guest_protocol`, `started_timeout_s`, `restart`, and those
+/// `cpus`, `vmm`, `accel`, `protected`, `guest_protocol`, `started_timeout_s`, `restart`; those of
+/// devices: `hugepages`, `gdb`, `network`, `shared_directories`, `rng`, `pstore`, `crash_files`,
+/// `crash_file_kib` (see device_fields.hpp); and those
 /// of Android's that change nothing here: `platform_version`, `cpu_topology`, `devices`,
 /// `usb_config`, `console_input_device`. What of them can't be had is refused by name, and so is a
 /// key that nobody knows.

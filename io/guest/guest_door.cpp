@@ -2,8 +2,10 @@
 #include "crosvisor/io/guest/guest_door.hpp"
 
 #include "crosvisor/io/failpoint.hpp"
+#include "crosvisor/io/guest/crash_files.hpp"
 #include "crosvisor/io/guest/device_channel.hpp"
 #include "crosvisor/io/guest/kernel_listener.hpp"
+#include "crosvisor/io/logging.hpp"
 
 #include <sys/socket.h>
 
@@ -107,9 +109,30 @@ void guest_door::add(const std::shared_ptr<device_channel>& device) {
     device->listen(port);
 }
 
+void guest_door::add(vm_cid cid, const std::shared_ptr<crash_files>& files) {
+  {
+    std::lock_guard lock{mutex_};
+    std::erase_if(crash_files_, [](const auto& one) { return one.second.expired(); });
+    crash_files_[cid] = files;
+  }
+  if (auto served = listen(crash_file_port); !served)
+    log::warn("guests can't send crash files: {}", served.why().what);
+}
+
+std::shared_ptr<crash_files> guest_door::crash_files_of(vm_cid cid) {
+  std::lock_guard lock{mutex_};
+  auto found = crash_files_.find(cid);
+  return found == crash_files_.end() ? nullptr : found->second.lock();
+}
+
 void guest_door::deliver(guest_connection connection) {
   if (reach(failpoint::guest_connected) != 0)
     return;
+  if (connection.port == crash_file_port) {
+    if (auto files = crash_files_of(connection.cid))
+      files->take(std::move(connection.socket));
+    return;
+  }
   std::shared_ptr<const vsock_callbacks> to;
   {
     std::lock_guard lock{mutex_};

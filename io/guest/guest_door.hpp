@@ -16,6 +16,7 @@
 
 namespace crosvisor::io {
 
+class crash_files;
 class device_channel;
 class kernel_listener;
 
@@ -45,11 +46,16 @@ public:
   /// Tells the device of all ports, now and later, until it is gone.
   void add(const std::shared_ptr<device_channel>& device);
 
+  /// Takes a VM's connections to crash_file_port from now on, as long as `files` are there; their
+  /// port is served from the first on. One that the kernel can't serve is logged.
+  void add(vm_cid cid, const std::shared_ptr<crash_files>& files);
+
   /// Passes a connection on, or closes it where nobody is there to take it.
   void deliver(guest_connection connection);
 
 private:
   void lose(std::uint32_t port, std::string what);
+  std::shared_ptr<crash_files> crash_files_of(vm_cid cid);
 
   const std::shared_ptr<event_loop> loop_;
   const vsock_calls calls_;
@@ -58,6 +64,7 @@ private:
   std::set<std::uint32_t> ports_;
   std::map<std::uint32_t, std::shared_ptr<kernel_listener>> listeners_;
   std::vector<std::weak_ptr<device_channel>> devices_;
+  std::map<vm_cid, std::weak_ptr<crash_files>> crash_files_;
 };
 
 } // namespace crosvisor::io

@@ -68,7 +68,8 @@ bool each_part(Launch& x, Part part) {
          && part("cgroup", x.confinement.cgroup)
          && part("confinement_optional", x.confinement.optional) && part("programs", x.programs)
          && part("plugins", x.plugins) && part("boot_id", x.boot_id)
-         && part("launched_ms", x.launched_ms) && part("socket", x.socket_path);
+         && part("launched_ms", x.launched_ms) && part("socket", x.socket_path)
+         && part("owner", x.request.owner) && part("share_program", x.how.share_program);
 }
 
 std::vector<int> numbers_of(const std::vector<unique_fd>& fds) {

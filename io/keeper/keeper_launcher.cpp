@@ -2,11 +2,14 @@
 #include "crosvisor/io/keeper/keeper_launcher.hpp"
 
 #include "crosvisor/io/config/bounded_read.hpp"
+#include "crosvisor/io/guest/crash_files.hpp"
+#include "crosvisor/io/guest/guest_door.hpp"
 #include "crosvisor/io/held_process.hpp"
 #include "crosvisor/io/keeper/found_keeper.hpp"
 #include "crosvisor/io/keeper/keeper_host.hpp"
 #include "crosvisor/io/keeper/kept_streams.hpp"
 #include "crosvisor/io/keeper/kept_vmm.hpp"
+#include "crosvisor/io/log/kept_logs.hpp"
 #include "crosvisor/io/logging.hpp"
 
 #include <fcntl.h>
@@ -52,6 +55,8 @@ public:
   std::shared_ptr<vmm_process> launch(launch_request request, vmm_callbacks callbacks) override {
     auto vmm = make(request.cid, request.config.name, request.streams, std::move(callbacks));
     request.streams = nullptr;
+    if (request.vsock)
+      receive_crash_files(*vmm, request.config);
     host_->workers.post(
       [vmm, request = std::move(request)]() mutable { vmm->launch(std::move(request)); });
     return std::make_shared<held_process<kept_vmm>>(std::move(vmm));
@@ -66,6 +71,8 @@ public:
       return nullptr;
     auto& keeper = found.mapped();
     auto vmm = make(cid, keeper.vm.config.name, streams, std::move(callbacks));
+    if (keeper.vm.vsock)
+      receive_crash_files(*vmm, keeper.vm.config);
     vmm->adopt(std::move(keeper));
     return std::make_shared<held_process<kept_vmm>>(std::move(vmm));
   }
@@ -84,6 +91,24 @@ private:
     auto vmm = std::make_shared<kept_vmm>(*host_, cid, name, streams, std::move(callbacks));
     host_->living->add(vmm);
     return vmm;
+  }
+
+  /// Those that come by the kernel's vsock, of which its keeper hears nothing.
+  void receive_crash_files(kept_vmm& vmm, const vm_config& config) {
+    const auto& how = host_->options.how;
+    const auto& devices = config.devices;
+    if (!how.door || devices.crash_files == 0)
+      return;
+    auto open_folder = [folder = log_folder(how.state_dir, vmm.cid(), config.name)] {
+      auto flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+      auto made = std::make_shared<const unique_fd>(::open(folder.c_str(), flags));
+      return *made ? made : nullptr;
+    };
+    auto files = std::make_shared<crash_files>(
+      *host_->loop, vmm.cid(), std::move(open_folder),
+      log_bounds{std::uint64_t{devices.crash_file_kib} << 10, devices.crash_files});
+    how.door->add(vmm.cid(), files);
+    vmm.hold(std::move(files));
   }
 
   std::unique_ptr<keeper_host> host_;

@@ -25,6 +25,8 @@
 
 namespace crosvisor::io {
 
+class crash_files;
+
 /// How long a keeper may take to end once its connection has, and its VMM once the keeper has.
 inline constexpr std::chrono::seconds keeper_end_bound{5};
 
@@ -43,6 +45,9 @@ public:
 
   /// Starts its keeper and reports its failure, on a worker's thread.
   void launch(launch_request request);
+
+  /// Keeps them as long as this is there. Before it is launched or adopted.
+  void hold(std::shared_ptr<crash_files> files) { crash_files_ = std::move(files); }
 
   /// Takes one over that was found.
   void adopt(found_keeper found);
@@ -112,6 +117,7 @@ private:
   const std::shared_ptr<living_keepers> living_;
   const vm_cid cid_;
   const vm_name name_;
+  std::shared_ptr<crash_files> crash_files_;
   std::atomic<int> wanted_signal_{0}; // Before its keeper is started.
   std::atomic<bool> aside_{false};
 

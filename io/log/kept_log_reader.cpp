@@ -41,8 +41,8 @@ void fill(log_piece& piece, log_reader& reader) {
 }
 
 result<log_piece> read_piece(const std::string& state_dir, const log_query& query) {
-  if (query.log > log_kind::vmm)
-    return failure{0, "there is no such kind of log; there are console, log and vmm"};
+  if (query.log > log_kind::crash)
+    return failure{0, "there is no such kind of log; there are console, log, vmm and crash"};
   // Compared with what is there, and so no part of any path.
   auto vm = find_logged_vm(list_logged_vms(state_dir), query.vm);
   auto folder = vm ? open_log_folder(*vm) : failure{ENOENT, {}};

@@ -43,6 +43,11 @@ void rotating_file::append(std::string_view bytes) {
     lose(bytes);
 }
 
+void rotating_file::begin_file() {
+  if ((file_ || open()) && size_ > 0)
+    rotate(); // If it can't, the next one is behind what is there.
+}
+
 // Whether nothing is left to be said of what was lost.
 bool rotating_file::put_note() {
   if (unreported_ == 0)

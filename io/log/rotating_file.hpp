@@ -26,6 +26,9 @@ public:
 
   void append(std::string_view bytes);
 
+  /// What is appended next begins a file of its own.
+  void begin_file();
+
   /// The last bytes that were appended, lost ones too, at most `most` of them.
   std::string tail(std::size_t most) const;
 

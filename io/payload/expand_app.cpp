@@ -40,7 +40,8 @@ vm_config combine(vm_config os, const vm_config& asked) {
     os.params += (os.params.empty() ? "" : " ") + asked.params;
   if (asked.memory_mib > 0)
     os.memory_mib = asked.memory_mib;
-  os.cpus = std::max(os.cpus, asked.cpus);
+  os.devices = asked.devices;
+  os.cpus = asked.devices.topology ? asked.cpus : std::max(os.cpus, asked.cpus);
   os.protected_vm = os.protected_vm || asked.protected_vm;
   if (asked.vmm != vmm_kind::automatic)
     os.vmm = asked.vmm;

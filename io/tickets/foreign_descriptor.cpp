@@ -55,9 +55,9 @@ std::optional<std::string> descriptor_problem(int fd) {
     case S_IFREG:
     case S_IFBLK:
     case S_IFCHR:
+    case S_IFDIR:
     case S_IFIFO: return std::nullopt;
     case S_IFSOCK: return socket_problem(fd);
-    case S_IFDIR: return "is a directory";
     default: return "is neither a file, a device, a pipe nor a socket";
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/vmm/arguments.hpp"
 #include "crosvisor/io/vmm/control_socket.hpp"
 #include "crosvisor/io/vmm/crosvm_channel.hpp"
 #include "crosvisor/io/vmm/crosvm_features.hpp"
@@ -10,12 +11,6 @@ namespace crosvisor::io {
 namespace {
 
 constexpr auto socket_name = "crosvm.sock";
-
-using arguments = std::vector<std::string>;
-
-void append(arguments& to, arguments more) {
-  to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
 
 // -- what both command lines have -----------------------------------------------------------------
 
@@ -29,10 +24,33 @@ arguments global_options(const vmm_info& crosvm) {
   return argv;
 }
 
+/// crosvm puts all CPUs into one socket: pairs of threads where they are an even number and more
+/// than one, else, or with --no-smt, cores of one thread (x86_64/src/cpuid.rs).
+bool pairs_threads(const vm_description& vm) {
+  return vm.cpus > 1 && vm.devices.topology.threads == 2;
+}
+
+result<void> check_topology(const vm_description& vm) {
+  const auto& topology = vm.devices.topology;
+  if (!topology || (topology.sockets == 1 && (topology.threads == 1 || topology.threads == 2)))
+    return {};
+  return failure{0, "cpu_topology: crosvm can't have " + std::to_string(topology.sockets)
+                      + " sockets with cores of " + std::to_string(topology.threads)
+                      + " threads; it has one socket with cores of 1 or 2 threads. Use vmm "
+                        "\"qemu\""};
+}
+
 arguments size_options(const vm_description& vm) {
   arguments argv{"--mem", std::to_string(vm.memory_mib), "--cpus", std::to_string(vm.cpus)};
   if (vm.protected_vm)
     argv.push_back("--protected-vm");
+  if (vm.devices.topology && !pairs_threads(vm))
+    argv.push_back("--no-smt");
+  if (vm.devices.hugepages)
+    argv.push_back("--hugepages");
+  if (vm.devices.pstore >= 0)
+    append(argv, {"--pstore", "path=" + descriptor_path(vm.devices.pstore)
+                                + ",size=" + std::to_string(vm.devices.pstore_bytes)});
   return argv;
 }
 
@@ -101,6 +119,10 @@ arguments todays_options(const vmm_info& crosvm, const vm_description& vm) {
                   "type=vsock,socket=" + descriptor_path(vm.vsock_device) + ",max-queue-size=256"});
   append(argv, size_options(vm));
   argv.push_back("--no-usb");
+  if (!vm.devices.rng)
+    argv.push_back("--no-rng");
+  if (vm.devices.tap >= 0)
+    append(argv, {"--net", "tap-fd=" + std::to_string(vm.devices.tap) + ",mac=" + vm.devices.mac});
   append(argv, serial_options(vm));
   append(argv, todays_disks(vm));
   append(argv, boot_options(vm));
@@ -144,6 +166,8 @@ public:
   result<void> check(const vm_description& vm) const override {
     if (vm.accel != accel_kind::kvm)
       return failure{0, "accel: crosvm has no tcg; use vmm \"qemu\" or accel \"kvm\""};
+    if (auto able = check_devices(vm); !able)
+      return able;
     for (std::size_t i = 0; i < vm.disks.size(); ++i)
       if (auto able = check_disk(vm.disks[i], "disks[" + std::to_string(i) + "]: "); !able)
         return able;
@@ -188,6 +212,19 @@ private:
                           + " was built without composite-disk and can't have disks of "
                             "partitions; build it with the features composite-disk and "
                             "android-sparse, or use vmm \"qemu\""};
+    return {};
+  }
+
+  /// What no crosvm can is refused before; see choose_vmm().
+  result<void> check_devices(const vm_description& vm) const {
+    if (auto able = check_topology(vm); !able)
+      return able;
+    if (!is_legacy())
+      return {};
+    if (!vm.devices.rng)
+      return failure{0, "rng: crosvm of 2021 can't be without; use vmm \"qemu\""};
+    if (vm.devices.tap >= 0)
+      return failure{0, "network: a crosvm before 2023-02 can't have it here; use vmm \"qemu\""};
     return {};
   }
 

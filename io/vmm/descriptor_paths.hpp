@@ -18,8 +18,12 @@ inline std::string descriptor_path(int fd) {
 
 /// Every descriptor of `vm`, each once, in ascending order.
 inline std::vector<int> all_descriptors(const vm_description& vm) {
-  std::vector<int> all{vm.kernel,  vm.initrd, vm.bootloader, vm.console,      vm.log,
-                       vm.control, vm.vsock,  vm.failures,   vm.vsock_device, vm.control_dir};
+  std::vector<int> all{vm.kernel,        vm.initrd,      vm.bootloader,  vm.console,
+                       vm.log,           vm.control,     vm.vsock,       vm.failures,
+                       vm.vsock_device,  vm.control_dir, vm.devices.gdb, vm.devices.tap,
+                       vm.devices.pstore};
+  for (const auto& share : vm.devices.shares)
+    all.push_back(share.server);
   for (const auto& disk : vm.disks) {
     all.push_back(disk.server >= 0 ? disk.server : disk.fd);
     if (disk.server < 0)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "crosvisor/io/vmm/arguments.hpp"
 #include "crosvisor/io/vmm/control_socket.hpp"
 #include "crosvisor/io/vmm/descriptor_paths.hpp"
 #include "crosvisor/io/vmm/kernel_command_line.hpp"
+#include "crosvisor/io/vmm/qemu_devices.hpp"
 #include "crosvisor/io/vmm/qmp_channel.hpp"
 
 #include <nlohmann/json.hpp>
@@ -13,12 +15,8 @@ namespace {
 /// x86-64-v2, what today's distributions are built for, on QEMU's own AMD-like model: one of
 /// Intel's would have Linux isolate its page tables, which is slow under TCG.
 constexpr auto tcg_cpu = "qemu64,+popcnt,+sse4.1,+sse4.2,+ssse3";
-
-using arguments = std::vector<std::string>;
-
-void append(arguments& to, arguments more) {
-  to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
+/// TCG shows threads of a core to a guest that takes the model for one of Intel's alone.
+constexpr auto threaded_tcg_cpu = "qemu64,+popcnt,+sse4.1,+sse4.2,+ssse3,vendor=GenuineIntel";
 
 /// Where QEMU finds a descriptor that `-add-fd` has put into the set of its own number. Only
 /// QEMU's own files (block devices, character devices) can be opened like this.
@@ -31,14 +29,31 @@ arguments add_fd(int fd) {
   return {"-add-fd", "fd=" + number + ",set=" + number};
 }
 
+std::string processor(const vm_description& vm) {
+  if (vm.accel == accel_kind::kvm)
+    return "host";
+  return vm.devices.topology.threads > 1 ? threaded_tcg_cpu : tcg_cpu;
+}
+
+std::string processors(const vm_description& vm) {
+  auto all = std::to_string(vm.cpus);
+  const auto& topology = vm.devices.topology;
+  if (!topology)
+    return all;
+  return all + ",sockets=" + std::to_string(topology.sockets) + ",cores="
+         + std::to_string(topology.cores) + ",threads=" + std::to_string(topology.threads);
+}
+
 arguments machine(const vm_description& vm) {
   auto kvm = vm.accel == accel_kind::kvm;
   auto memory = std::to_string(vm.memory_mib) + 'M';
   return {"-name", vm.name, "-machine", "q35,memory-backend=mem0", "-accel", kvm ? "kvm" : "tcg",
-          "-cpu", kvm ? "host" : tcg_cpu, "-smp", std::to_string(vm.cpus), "-m", memory,
+          "-cpu", processor(vm), "-smp", processors(vm), "-m", memory,
           // Shared, so that a vhost-user device can reach the guest's memory.
-          "-object", "memory-backend-memfd,id=mem0,share=on,size=" + memory, "-nodefaults",
-          "-no-user-config", "-display", "none", "-no-reboot",
+          "-object",
+          std::string{"memory-backend-memfd,id=mem0,share=on,"}
+            + (vm.devices.hugepages ? "hugetlb=on," : "") + "size=" + memory,
+          "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
           // Until the control channel works; see qmp_session.
           "-S", "-sandbox",
           "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"};
@@ -73,24 +88,6 @@ arguments consoles(const vm_description& vm) {
   }
   append(argv, character_device("ttyS1", vm.failures));
   append(argv, {"-serial", "chardev:ttyS1"});
-  return argv;
-}
-
-arguments vsock(const vm_description& vm) {
-  if (vm.vsock >= 0)
-    return {"-device", "vhost-vsock-pci,guest-cid=" + std::to_string(vm.cid)
-                         + ",vhostfd=" + std::to_string(vm.vsock)};
-  // No `reconnect`: QEMU would not start.
-  if (vm.vsock_device >= 0)
-    return {"-chardev", "socket,id=vsock,fd=" + std::to_string(vm.vsock_device), "-device",
-            "vhost-user-vsock-pci,chardev=vsock"};
-  return {};
-}
-
-arguments devices(const vm_description& vm) {
-  arguments argv{"-device", "virtio-balloon-pci", "-device", "virtio-rng-pci",
-                 "-device", "pvpanic-pci"};
-  append(argv, vsock(vm));
   return argv;
 }
 
@@ -187,7 +184,7 @@ public:
     append(argv, machine(vm));
     append(argv, control(vm));
     append(argv, consoles(vm));
-    append(argv, devices(vm));
+    append(argv, qemu_devices(vm));
     for (std::size_t i = 0; i < vm.disks.size(); ++i)
       append(argv, disk_arguments(vm.disks[i], i));
     append(argv, boot(vm));

@@ -75,9 +75,13 @@ result<vm_confinement> vm_confinement::make(const vmm_confinement& all, vm_cid c
   return made;
 }
 
-void vm_confinement::apply_to(child_command& command, accel_kind accel) const {
+void vm_confinement::join_cgroup(child_command& command) const {
   if (cgroup_)
     command.cgroup = cgroup_->procs();
+}
+
+void vm_confinement::apply_to(child_command& command, accel_kind accel) const {
+  join_cgroup(command);
   if (!user_)
     return; // Root's processes are not counted, another's are not the VM's alone.
   command.user = user_;

@@ -49,6 +49,9 @@ public:
   /// @param accel whether it is a VMM that needs /dev/kvm.
   void apply_to(child_command& command, accel_kind accel = accel_kind::tcg) const;
 
+  /// Has a command executed in the cgroup alone: for one that is another user's.
+  void join_cgroup(child_command& command) const;
+
   /// Where there is a user, gives it the pipes and the runtime directory of a VMM that opens them
   /// by path, and has vm.control_path lead there without the directories above, which stay closed.
   result<void> let_into(const runtime_dir& dir, vm_description& vm) const;

@@ -27,6 +27,25 @@ struct described_disk {
   int server = -1;
 };
 
+/// A shared directory as its VMM has it: the VMM's end of the vhost-user connection to its server.
+struct described_share {
+  std::string tag;
+  int server = -1;
+};
+
+/// See device_config.
+struct described_devices {
+  cpu_topology topology;
+  bool hugepages = false;
+  bool rng = true;
+  int gdb = -1; ///< A listening socket on 127.0.0.1.
+  int tap = -1;
+  std::string mac; ///< Of the card on `tap`.
+  int pstore = -1; ///< A memory file of `pstore_bytes`.
+  std::uint64_t pstore_bytes = 0;
+  std::vector<described_share> shares;
+};
+
 /// All descriptors are this process's, borrowed, and reach the VMM under the same numbers; -1:
 /// none.
 struct vm_description {
@@ -49,6 +68,7 @@ struct vm_description {
   int vsock = -1;           ///< A claimed /dev/vhost-vsock.
   int vsock_device = -1;    ///< The VMM's end of a vhost-user connection to a vsock device.
   int failures = -1;        ///< Write end: what the guest writes to ttyS1.
+  described_devices devices;
 };
 
 } // namespace crosvisor::io

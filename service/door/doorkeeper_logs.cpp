@@ -25,8 +25,8 @@ bool names_a_vm(const std::string& text) {
 caf::result<log_piece> doorkeeper_state::read_log(const log_permit& by, log_query query) {
   if (!options_.logs)
     return caf::make_error(vm_errc::unsupported, "this service keeps no logs");
-  if (query.log > log_kind::vmm)
-    return caf::make_error(vm_errc::invalid_config, "log: there are console, log and vmm");
+  if (query.log > log_kind::crash)
+    return caf::make_error(vm_errc::invalid_config, "log: there are console, log, vmm and crash");
   if (!names_a_vm(query.vm))
     return no_such_log(query.vm);
   auto counted = limits_.requests.take(by.who());

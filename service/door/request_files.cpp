@@ -37,6 +37,12 @@ public:
     }
   }
 
+  void see(const device_config& devices) {
+    see(devices.network.tap, "network.tap").see(devices.pstore, "pstore");
+    for (std::size_t i = 0; i < devices.shared_directories.size(); ++i)
+      see(devices.shared_directories[i].directory, "shared_directories[" + std::to_string(i) + ']');
+  }
+
   std::optional<std::string> take() { return std::move(problem_); }
 
 private:
@@ -48,7 +54,7 @@ private:
 
 bool runs_ones_own(const vm_config& config) noexcept {
   return !config.app || config.kernel || config.initrd || config.bootloader
-         || !config.params.empty() || !config.disks.empty();
+         || !config.params.empty() || !config.disks.empty() || need_custom(config.devices);
 }
 
 std::optional<std::string> find_missing_file(const vm_config& config, std::size_t given) {
@@ -59,6 +65,7 @@ std::optional<std::string> find_missing_file(const vm_config& config, std::size_
     count.see(config.disks[i], "disks[" + std::to_string(i) + ']');
   count.see(config.app);
   count.see(config.console, "console").see(config.log, "log");
+  count.see(config.devices);
   return count.take();
 }
 

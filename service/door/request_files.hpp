@@ -15,8 +15,9 @@
 namespace crosvisor::door {
 
 /// Whether a VM of this configuration runs something of its creator's own besides an app: a kernel,
-/// an initial RAM disk, firmware, kernel parameters or disks. An app's operating system is the
-/// operator's, and what its APK holds is checked by it; so nothing in app_config is.
+/// an initial RAM disk, firmware, kernel parameters, disks or certain devices (need_custom()). An
+/// app's operating system is the operator's, and what its APK holds is checked by it; so nothing in
+/// app_config is.
 bool runs_ones_own(const vm_config& config) noexcept;
 
 /// The first file_ref that counts beyond the `given` descriptors, or nothing: `kernel "vmlinux":

@@ -173,4 +173,17 @@ CAF_TEST(features are looked up by name) {
   CAF_CHECK(host.find(vmm_kind::automatic) == nullptr);
 }
 
+CAF_TEST(what crosvm has no fit option for is qemus) {
+  config.devices.gdb_port = 2159;
+  CAF_CHECK_EQUAL(choose(), "qemu kvm");
+  config.vmm = vmm_kind::crosvm;
+  CAF_CHECK_EQUAL(choose(),
+                  "config: gdb: crosvm would open the port to all addresses; use vmm \"qemu\"");
+  config.devices.gdb_port = 0;
+  config.devices.shared_directories = {{"tag", {"dir", 1}, false}};
+  CAF_CHECK(choose().starts_with("config: shared_directories: crosvm can't have them here"));
+  config.vmm = vmm_kind::automatic;
+  CAF_CHECK_EQUAL(choose(), "qemu kvm");
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -55,6 +55,15 @@ vm_config whole_config() {
   config.log = {"guest.log", 5};
   config.guest_protocol = true;
   config.started_timeout_s = 7;
+  config.devices = {{1, 2, 2},
+                    true,
+                    2159,
+                    {{"tap0", 6}, "52:54:00:12:34:56"},
+                    {{"home", {"/home", 7}, true}},
+                    false,
+                    {"pstore", 8},
+                    3,
+                    64};
   return config;
 }
 

@@ -5,6 +5,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -66,6 +69,32 @@ void add_vhost_user(era when, const std::string& value, std::vector<named_descri
   to.push_back({"vhost-user", descriptor_of(keys["socket"]), true});
 }
 
+/// Exactly path and size, in this order in 2021 (src/main.rs); the file gets that size.
+void add_pstore(era when, const std::string& value, std::vector<named_descriptor>& to) {
+  auto keys = parse_key_values(when, value, {"path", "size"});
+  auto fd = descriptor_of(keys["path"]);
+  struct stat about {};
+  if (keys.size() != 2 || !value.starts_with("path=") || ::fstat(fd, &about) != 0
+      || std::to_string(about.st_size) != keys["size"])
+    throw refused{1, "an unexpected pstore: " + value};
+  to.push_back({"pstore", fd, true});
+}
+
+/// By the number of its descriptor alone.
+void add_net(era when, const std::string& value, std::vector<named_descriptor>& to) {
+  auto keys = parse_key_values(when, value, {"tap-fd", "mac"});
+  to.push_back({"tap", std::atoi(keys["tap-fd"].c_str()), true});
+}
+
+/// As crosvm looks at it (devices/src/virtio/net/sys/linux.rs).
+std::string problem_of_tap(int fd) {
+  ifreq is{};
+  if (::ioctl(fd, TUNGETIFF, &is) != 0)
+    return "is no tap interface";
+  constexpr auto needed = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+  return (is.ifr_flags & needed) == needed ? "" : "lacks flags";
+}
+
 std::string name(const named_descriptor& what) {
   return what.role + " " + std::to_string(what.fd);
 }
@@ -110,6 +139,8 @@ std::string problem_of(const named_descriptor& what) {
     return is_listening_seqpacket(what.fd) ? "" : "is no listening SOCK_SEQPACKET socket";
   if (what.role == "vhost-user")
     return is_connected_stream(what.fd) ? "" : "is no connected stream socket";
+  if (what.role == "tap")
+    return problem_of_tap(what.fd);
   if (what.role == "serial")
     return mode == O_WRONLY || mode == O_RDWR ? "" : "is not open for writing";
   if (what.role == "vsock")
@@ -149,6 +180,10 @@ std::vector<named_descriptor> find_descriptors(era when, const run_options& opti
       add_vsock(when, value, found);
     else if (option == "--vhost-user")
       add_vhost_user(when, value, found);
+    else if (option == "--pstore")
+      add_pstore(when, value, found);
+    else if (option == "--net")
+      add_net(when, value, found);
     else if (option == "--socket" && when == era::todays)
       found.push_back({"control", descriptor_of(value), false});
   }

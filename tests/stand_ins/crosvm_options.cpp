@@ -12,10 +12,16 @@ namespace {
 using option_table = std::map<std::string, bool>;
 
 const option_table todays_options{
-  {"--name", true},  {"--disable-sandbox", false}, {"--vsock", true},       {"--mem", true},
-  {"--cpus", true},  {"--no-usb", false},          {"--no-balloon", false}, {"--serial", true},
-  {"--block", true}, {"--initrd", true},           {"--params", true},      {"--socket", true},
-  {"--bios", true},  {"--protected-vm", false},    {"--vhost-user", true},
+  {"--name", true},        {"--disable-sandbox", false},
+  {"--vsock", true},       {"--mem", true},
+  {"--cpus", true},        {"--no-usb", false},
+  {"--no-balloon", false}, {"--serial", true},
+  {"--block", true},       {"--initrd", true},
+  {"--params", true},      {"--socket", true},
+  {"--bios", true},        {"--protected-vm", false},
+  {"--vhost-user", true},  {"--no-smt", false},
+  {"--hugepages", false},  {"--no-rng", false},
+  {"--net", true},         {"--pstore", true},
 };
 
 const option_table options_of_2021{
@@ -32,6 +38,9 @@ const option_table options_of_2021{
   {"--socket", true},
   {"--bios", true},
   {"--protected-vm", false},
+  {"--no-smt", false},
+  {"--hugepages", false},
+  {"--pstore", true},
 };
 
 /// 2021's knows 0 and 1 alone.

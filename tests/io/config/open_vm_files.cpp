@@ -194,4 +194,24 @@ CAF_TEST(the folder of a file is found without symlinks) {
   CAF_CHECK_EQUAL(folder_of("/f.json"), "/");
 }
 
+CAF_TEST(what devices are made of is opened) {
+  auto& devices = config.devices;
+  std::filesystem::create_directory(folder / "shared");
+  devices.shared_directories = {{"tag", {"shared", 0}, false}};
+  devices.pstore = {"a.img", 0};
+  auto files = open_vm_files(config, folder);
+  CAF_REQUIRE(files);
+  struct stat is {};
+  CAF_CHECK_EQUAL(::fstat((*files)->get(devices.shared_directories[0].directory.index), &is), 0);
+  CAF_CHECK(S_ISDIR(is.st_mode));
+  CAF_CHECK_EQUAL(::fcntl((*files)->get(devices.pstore.index), F_GETFL) & O_ACCMODE, O_RDWR);
+  devices.shared_directories[0].directory.path = "a.img";
+  CAF_CHECK_EQUAL(problem(), "shared_directories[0] \"a.img\": is no directory");
+  devices.shared_directories[0].directory.path = "gone";
+  CAF_CHECK_EQUAL(problem(), "shared_directories[0] \"gone\": no such file in " + folder.string());
+  devices.shared_directories.clear();
+  devices.network.tap.path = "no-such-tap";
+  CAF_CHECK(problem().starts_with("network.tap \"no-such-tap\": no such network interface"));
+}
+
 CAF_TEST_FIXTURE_SCOPE_END()

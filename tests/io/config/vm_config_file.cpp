@@ -98,7 +98,7 @@ CAF_TEST(a configuration as Android writes it today is read) {
 CAF_TEST(an unknown key is named with the nearest known one) {
   CAF_CHECK_EQUAL(problem("{\n  \"kernel\": \"k\",\n  \"params\": \"\",\n  \"memory_mb\": 128\n}"),
                   "f.json:4:3: unknown key \"memory_mb\"; did you mean \"memory_mib\"?");
-  CAF_CHECK_EQUAL(problem_with(R"("network": true)"), "f.json:1:17: unknown key \"network\"");
+  CAF_CHECK_EQUAL(problem_with(R"("mystery": true)"), "f.json:1:17: unknown key \"mystery\"");
   CAF_CHECK_EQUAL(problem_with(R"("disks": [{"imgae": "x"}])"),
                   "f.json:1:28: unknown key \"imgae\"; did you mean \"image\"?");
   CAF_CHECK_EQUAL(problem_with(R"("usb_config": {"control": true})"),
@@ -273,14 +273,88 @@ CAF_TEST(known keys that can not be had are refused by name) {
   CAF_CHECK_EQUAL(
     problem_with(R"("console_input_device": "hvc1")"),
     "f.json:1:41: console_input_device: expected \"hvc0\" or \"ttyS0\", got \"hvc1\"");
-  CAF_CHECK_EQUAL(problem_with(R"("cpu_topology": "all")"),
-                  "f.json:1:33: cpu_topology: expected \"one_cpu\" or \"match_host\", got \"all\"");
+  CAF_CHECK_EQUAL(
+    problem_with(R"("cpu_topology": "all")"),
+    "f.json:1:33: cpu_topology: expected \"one_cpu\", \"match_host\" or an object, got \"all\"");
   CAF_CHECK_EQUAL(problem_with(R"("cpus": 2, "cpu_topology": "one_cpu")"),
                   "f.json:1:28: cpu_topology and cpus: give one or the other, not both");
   CAF_CHECK_EQUAL(problem_with(R"("num_cpus": 2)"),
                   "f.json:1:29: num_cpus: not supported; use \"cpus\"");
   CAF_CHECK_EQUAL(problem_with(R"("cpu_affinity": "0")"),
                   "f.json:1:33: cpu_affinity: pinning virtual CPUs is not supported");
+}
+
+CAF_TEST(every key of devices is read) {
+  auto config = parse(R"({"kernel": "k", "cpu_topology": {"sockets": 2, "cores": 2},
+    "hugepages": true, "gdb": 2159, "network": {"tap": "tap0", "mac": "52:54:00:12:34:56"},
+    "shared_directories": [{"tag": "home", "path": "/home", "writable": false}], "rng": false,
+    "pstore": "p", "crash_files": 0, "crash_file_kib": 16384})");
+  const auto& devices = config.devices;
+  CAF_CHECK_EQUAL(config.cpus, 4u);
+  CAF_CHECK_EQUAL(devices.topology.sockets, 2u);
+  CAF_CHECK_EQUAL(devices.topology.cores, 2u);
+  CAF_CHECK_EQUAL(devices.topology.threads, 1u);
+  CAF_CHECK(devices.hugepages);
+  CAF_CHECK_EQUAL(devices.gdb_port, 2159u);
+  CAF_CHECK_EQUAL(devices.network.tap.path, "tap0");
+  CAF_CHECK_EQUAL(devices.network.mac, "52:54:00:12:34:56");
+  CAF_REQUIRE_EQUAL(devices.shared_directories.size(), 1u);
+  CAF_CHECK_EQUAL(devices.shared_directories[0].tag, "home");
+  CAF_CHECK_EQUAL(devices.shared_directories[0].directory.path, "/home");
+  CAF_CHECK(!devices.shared_directories[0].writable);
+  CAF_CHECK(!devices.rng);
+  CAF_CHECK_EQUAL(devices.pstore.path, "p");
+  CAF_CHECK_EQUAL(devices.crash_files, 0u);
+  CAF_CHECK_EQUAL(devices.crash_file_kib, 16384u);
+}
+
+CAF_TEST(without keys of devices there is what a guest can be given without harm) {
+  const auto devices = parse(R"({"kernel": "k"})").devices;
+  CAF_CHECK(!devices.topology);
+  CAF_CHECK(!devices.hugepages);
+  CAF_CHECK_EQUAL(devices.gdb_port, 0u);
+  CAF_CHECK(!devices.network);
+  CAF_CHECK(devices.shared_directories.empty());
+  CAF_CHECK(devices.rng);
+  CAF_CHECK(!devices.pstore);
+  CAF_CHECK_EQUAL(devices.crash_files, 16u);
+  CAF_CHECK_EQUAL(devices.crash_file_kib, 1024u);
+  CAF_CHECK(!need_custom(devices));
+}
+
+CAF_TEST(each fault of a device is found where it stands) {
+  for (auto [members, wanted] : {
+         std::pair{R"("cpus": 3, "cpu_topology": {"cores": 2, "threads": 2})",
+                   "f.json:1:28: cpu_topology: 1 socket of 2 cores of 2 threads make 4 CPUs, and "
+                   "cpus is 3"},
+         {R"("cpu_topology": {"cores": 0})",
+          "f.json:1:43: cpu_topology.cores: 0 is out of range; allowed is 1 to 64"},
+         {R"("cpu_topology": {"dies": 1})", "f.json:1:34: unknown key \"dies\""},
+         {R"("cpu_topology": {"cores": 64, "threads": 2})",
+          "f.json:1:33: cpu_topology: makes 128 CPUs; at most 64 are allowed"},
+         {R"("gdb": 80)", "f.json:1:24: gdb: 80 is out of range; allowed is 1024 to 65535"},
+         {R"("protected": true, "gdb": 2159)",
+          "f.json:1:36: gdb: nobody looks into a protected VM"},
+         {R"("network": {})",
+          "f.json:1:28: network.tap: missing; a network card needs a tap interface"},
+         {R"("network": {"tap": "a/b"})",
+          "f.json:1:36: network.tap: expected the name of a tap interface, got \"a/b\""},
+         {R"("network": {"tap": "tap%d"})",
+          "f.json:1:36: network.tap: expected the name of a tap interface, got \"tap%d\""},
+         {R"("network": {"tap": "t", "mac": "01:00:5e:00:00:01"})",
+          "f.json:1:48: network.mac: expected an address of one card such as "
+          "\"52:54:00:12:34:56\", got \"01:00:5e:00:00:01\""},
+         {R"("shared_directories": [{"tag": "a", "path": "p"}])",
+          "f.json:1:40: shared_directories[0].writable: missing; say true or false"},
+         {R"("shared_directories": [{"tag": "a,b", "path": "p", "writable": true}])",
+          "f.json:1:17: shared_directories[0].tag: is no tag; allowed are letters, digits, '.', "
+          "'_' and '-', at most 36"},
+         {R"("crash_files": 65)",
+          "f.json:1:32: crash_files: 65 is out of range; allowed is 0 to 64"},
+         {R"("crash_file_kib": 0)",
+          "f.json:1:35: crash_file_kib: 0 is out of range; allowed is 1 to 16384"},
+       })
+    CAF_CHECK_EQUAL(problem_with(members), wanted);
 }
 
 CAF_TEST(a bad name is refused where it stands) {

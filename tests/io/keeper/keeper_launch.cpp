@@ -70,6 +70,9 @@ keeper_launch whole_launch() {
   made.request.origin = std::make_shared<const vm_origin>(
     vm_origin{whole_config(), {vmm_kind::qemu, accel_kind::tcg, true}, origin_files});
   made.request.notes = {{"owner", "0"}, {"bytes", "\x80\xff"}};
+  made.request.owner = {caller_kind::socket, 1000, 100, {7, 8}};
+  made.request.config.devices.shared_directories = {{"home", {"/home", 0}, true}};
+  made.how.share_program = "/usr/libexec/crosvisor-share";
   made.vmm = {vmm_kind::qemu, "/usr/bin/qemu", "7.2", {true, "works"}, {"tcg", "microvm"}};
   made.how.runtime_root = "/run/crosvisor/keepers/4242";
   made.how.state_dir = "/var/lib/crosvisor";
@@ -117,6 +120,10 @@ CAF_TEST(what is written is read again) {
   CAF_CHECK_EQUAL(read->request.config.disks.at(0).partitions.at(1).label, "data");
   CAF_CHECK(read->request.config.restart == restart_policy::on_failure);
   CAF_CHECK_EQUAL(read->request.notes.at("bytes"), "\x80\xff");
+  CAF_CHECK_EQUAL(read->request.owner.uid, 1000u);
+  CAF_CHECK(read->request.owner.groups == std::vector<std::uint32_t>({7, 8}));
+  CAF_CHECK_EQUAL(read->request.config.devices.shared_directories.at(0).tag, "home");
+  CAF_CHECK_EQUAL(read->how.share_program, "/usr/libexec/crosvisor-share");
   CAF_CHECK_EQUAL(read->confinement.users->first_uid, 100'000u);
   // All the rest, in one comparison.
   read->request.files = launch.request.files;
@@ -175,6 +182,7 @@ CAF_TEST(a keeper owns what it inherited and each number once) {
 CAF_TEST(texts of another version are read as far as they are known) {
   auto launch = json::parse(encode_keeper_launch(whole_launch()));
   auto& config = launch["config"];
+  config.erase(config.size() - 1); // The devices.
   config.erase(config.size() - 1); // The restart policy.
   launch["vmm"].push_back("something new");
   launch["novelty"] = 1;
@@ -184,6 +192,8 @@ CAF_TEST(texts of another version are read as far as they are known) {
   auto read = decode_keeper_launch(launch.dump(), false);
   CAF_REQUIRE(read);
   CAF_CHECK(read->request.config.restart == restart_policy::never);
+  CAF_CHECK(read->request.config.devices.shared_directories.empty());
+  CAF_CHECK(read->request.config.devices.rng);
   CAF_CHECK_EQUAL(read->request.config.started_timeout_s, 12u);
   CAF_CHECK_EQUAL(read->how.workers, 8u);
   CAF_CHECK(!read->request.origin);

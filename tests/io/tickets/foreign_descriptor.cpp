@@ -35,8 +35,9 @@ unique_fd socket_of(int domain, int type) {
 
 } // namespace
 
-CAF_TEST(files devices and pipes are taken) {
+CAF_TEST(files directories devices and pipes are taken) {
   temp_dir dir;
+  CAF_CHECK_EQUAL(problem(dir.path(), O_RDONLY), "");
   auto file = dir.write("file", "x");
   CAF_CHECK_EQUAL(problem(file, O_RDONLY), "");
   CAF_CHECK_EQUAL(problem(file, O_RDWR), "");
@@ -66,7 +67,7 @@ CAF_TEST(a block device is taken) {
   CAF_CHECK(true);
 }
 
-CAF_TEST(names directories and what is no file are refused) {
+CAF_TEST(names and what is no file are refused) {
   temp_dir dir;
   auto file = dir.write("file", "x");
   constexpr auto only_named = "only names a file (O_PATH), and is not open";
@@ -75,8 +76,6 @@ CAF_TEST(names directories and what is no file are refused) {
   std::filesystem::create_symlink(file, dir / "link");
   CAF_CHECK_EQUAL(problem(dir / "link", O_PATH | O_NOFOLLOW), only_named);
   CAF_CHECK_EQUAL(problem(-1), only_named);
-  CAF_CHECK_EQUAL(problem(dir.path(), O_RDONLY), "is a directory");
-  CAF_CHECK_EQUAL(problem("/proc/self/fd", O_RDONLY), "is a directory");
   constexpr auto nothing = "is neither a file, a device, a pipe nor a socket";
   unique_fd epoll{::epoll_create1(EPOLL_CLOEXEC)};
   CAF_CHECK_EQUAL(problem(epoll.get()), nothing);
@@ -87,8 +86,7 @@ CAF_TEST(names directories and what is no file are refused) {
 CAF_TEST(a link that a client opened leads to what it leads to) {
   temp_dir dir;
   unique_fd folder{::open(dir.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  CAF_CHECK_EQUAL(problem("/proc/self/fd/" + std::to_string(folder.get()), O_RDONLY),
-                  "is a directory");
+  CAF_CHECK_EQUAL(problem("/proc/self/fd/" + std::to_string(folder.get()), O_RDONLY), "");
 }
 
 CAF_TEST(of Unix sockets the unnamed pairs are taken) {

@@ -6,7 +6,12 @@
 
 #include <caf/test/dsl.hpp>
 
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
 #include <csignal>
+#include <cstring>
 
 #undef CAF_SUITE
 #define CAF_SUITE io.vmm.crosvm_channel
@@ -73,6 +78,40 @@ struct fixture {
 } // namespace
 
 CAF_TEST_FIXTURE_SCOPE(crosvm_channel_tests, fixture)
+
+CAF_TEST(devices are as crosvm looks at them) {
+  for (auto old : {false, true}) {
+    if (old)
+      play_2021();
+    vm.emplace();
+    vm->vm.cpus = 4;
+    auto& devices = vm->vm.devices;
+    devices.topology = {1, 4, 1};
+    devices.hugepages = true;
+    devices.rng = old;
+    devices.pstore = vm->file("pstore", std::string(65536, 'p'), true);
+    devices.pstore_bytes = 65536;
+    CAF_REQUIRE(start("play=exit:0"));
+    CAF_CHECK_EQUAL(vm->end(), "shutdown, exit code 0");
+    CAF_CHECK_EQUAL(vm->messages(), "");
+  }
+}
+
+CAF_TEST(a network card is on a tap interface) {
+  // Anybody's, where there is none to be had: then crosvm complains of it.
+  unique_fd tun{::open("/dev/net/tun", O_RDWR | O_CLOEXEC)};
+  auto request = ifreq{};
+  std::strcpy(request.ifr_name, "crosvisor-test");
+  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+  auto attached = tun && ::ioctl(tun.get(), TUNSETIFF, &request) == 0;
+  if (!attached)
+    tun.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  vm->vm.devices.tap = tun.get();
+  vm->vm.devices.mac = "52:54:00:00:08:00";
+  CAF_REQUIRE(start("play=exit:0"));
+  CAF_CHECK_EQUAL(vm->end(), attached ? "shutdown, exit code 0" : "start_failed, exit code 1");
+  CAF_CHECK_EQUAL(vm->messages().find("is no tap interface") == std::string::npos, attached);
+}
 
 CAF_TEST(a composite disk is inherited with its components in their modes) {
   for (auto old : {false, true}) {

@@ -41,6 +41,20 @@ bool has(const arguments& all, const std::string& one) {
   return std::find(all.begin(), all.end(), one) != all.end();
 }
 
+/// The value that follows each option of that name.
+arguments values(const arguments& all, const std::string& option) {
+  arguments found;
+  for (std::size_t i = 0; i + 1 < all.size(); ++i)
+    if (all[i] == option)
+      found.push_back(all[i + 1]);
+  return found;
+}
+
+std::string refusal_of(const arguments& features, const vm_description& vm) {
+  auto able = driver(features)->check(vm);
+  return able ? "" : able.why().what;
+}
+
 struct root_fixture {
   temp_dir dir;
   std::shared_ptr<runtime_root> root = *runtime_root::open(dir / "run");
@@ -244,3 +258,47 @@ CAF_TEST(a path that is too long for a socket is an error that says so) {
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
+
+CAF_TEST(every device that crosvm has is what it is described as) {
+  auto vm = described_devices_vm();
+  CAF_CHECK_EQUAL(refusal_of(todays, vm), "");
+  auto found = driver(todays)->command(vm).argv;
+  CAF_CHECK(has(found, "--hugepages"));
+  CAF_CHECK(has(found, "--no-rng"));
+  CAF_CHECK(values(found, "--net") == arguments{"tap-fd=21,mac=52:54:00:00:08:00"});
+  CAF_CHECK(values(found, "--pstore") == arguments{"path=/proc/self/fd/22,size=65536"});
+  CAF_CHECK(!has(found, "--gdb"));
+}
+
+CAF_TEST(crosvm has one socket whose cores have one thread or two) {
+  auto vm = described_vm();
+  vm.cpus = 4;
+  auto with = [&](cpu_topology topology) {
+    vm.devices.topology = topology;
+    auto why = refusal_of(todays, vm);
+    auto flag = has(driver(todays)->command(vm).argv, "--no-smt");
+    return why.empty() ? flag ? "no smt" : "as it is" : why;
+  };
+  CAF_CHECK_EQUAL(with({}), "as it is");
+  CAF_CHECK_EQUAL(with({1, 2, 2}), "as it is");
+  CAF_CHECK_EQUAL(with({1, 4, 1}), "no smt");
+  CAF_CHECK_EQUAL(with({2, 2, 1}),
+                  "cpu_topology: crosvm can't have 2 sockets with cores of 1 threads; it has one "
+                  "socket with cores of 1 or 2 threads. Use vmm \"qemu\"");
+  CAF_CHECK(with({1, 1, 4}).find("cores of 4 threads") != std::string::npos);
+}
+
+CAF_TEST(what the crosvm of 2021 lacks is refused by name) {
+  auto vm = described_vm();
+  vm.devices.rng = false;
+  CAF_CHECK(refusal_of(of_2021, vm).starts_with("rng: crosvm of 2021 can't be without"));
+  vm.devices.rng = true;
+  vm.devices.tap = 21;
+  CAF_CHECK(refusal_of(of_2021, vm).starts_with("network: a crosvm before 2023-02 can't"));
+  vm.devices.tap = -1;
+  vm.devices.pstore = 22;
+  vm.devices.pstore_bytes = 65536;
+  CAF_CHECK_EQUAL(refusal_of(of_2021, vm), "");
+  CAF_CHECK(values(driver(of_2021)->command(vm).argv, "--pstore")
+            == arguments{"path=/proc/self/fd/22,size=65536"});
+}

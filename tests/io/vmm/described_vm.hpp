@@ -27,4 +27,21 @@ inline io::vm_description described_vm() {
   return vm;
 }
 
+/// The same with every device that both VMMs take, a debugger's port and a shared directory.
+inline io::vm_description described_devices_vm() {
+  auto vm = described_vm();
+  vm.cpus = 4;
+  auto& devices = vm.devices;
+  devices.topology = {1, 2, 2};
+  devices.hugepages = true;
+  devices.rng = false;
+  devices.gdb = 20;
+  devices.tap = 21;
+  devices.mac = "52:54:00:00:08:00";
+  devices.pstore = 22;
+  devices.pstore_bytes = 65536;
+  devices.shares = {{"home", 23}};
+  return vm;
+}
+
 } // namespace crosvisor::tests

@@ -12,6 +12,7 @@
 
 using namespace crosvisor;
 using namespace crosvisor::io;
+using crosvisor::tests::described_devices_vm;
 using crosvisor::tests::described_vm;
 
 namespace {
@@ -237,4 +238,41 @@ CAF_TEST(what this QEMU was built without is refused) {
                                       "use accel \"tcg\"");
   vm.protected_vm = true;
   CAF_CHECK(!make_qemu_driver(probed())->check(vm));
+}
+
+CAF_TEST(every device is what it is described as) {
+  auto found = command(described_devices_vm());
+  CAF_CHECK(has(values(found, "-smp"), "4,sockets=1,cores=2,threads=2"));
+  CAF_CHECK(
+    has(values(found, "-object"), "memory-backend-memfd,id=mem0,share=on,hugetlb=on,size=256M"));
+  CAF_CHECK(!has(values(found, "-device"), "virtio-rng-pci"));
+  CAF_CHECK(has(values(found, "-chardev"), "socket,id=gdb,server=on,wait=off,fd=20"));
+  CAF_CHECK(values(found, "-gdb") == arguments{"chardev:gdb"});
+  CAF_CHECK(values(found, "-netdev") == arguments{"tap,id=net0,fd=21"});
+  CAF_CHECK(
+    has(values(found, "-device"), "virtio-net-pci,netdev=net0,romfile=,mac=52:54:00:00:08:00"));
+  CAF_CHECK(has(values(found, "-object"),
+                "memory-backend-file,id=pstore,share=on,mem-path=/proc/self/fd/22,size=65536"));
+  CAF_CHECK(has(values(found, "-device"), "acpi-erst,memdev=pstore"));
+  CAF_CHECK(values(found, "-action") == arguments{"panic=none"});
+  CAF_CHECK(has(values(found, "-chardev"), "socket,id=share0,fd=23"));
+  CAF_CHECK(has(values(found, "-device"), "vhost-user-fs-pci,chardev=share0,tag=home"));
+  for (auto fd : {20, 21, 22, 23})
+    CAF_CHECK_EQUAL(std::count(found.inherited.begin(), found.inherited.end(), fd), 1);
+}
+
+CAF_TEST(without a debugger and a network nothing listens and nothing is sent) {
+  auto found = command(described_vm());
+  CAF_CHECK(values(found, "-gdb").empty());
+  CAF_CHECK(values(found, "-netdev").empty());
+  CAF_CHECK(has(values(found, "-device"), "virtio-rng-pci"));
+}
+
+CAF_TEST(under tcg threads of a core are shown by a processor of another maker) {
+  auto vm = described_devices_vm();
+  vm.accel = accel_kind::tcg;
+  CAF_CHECK(has(values(command(vm), "-cpu"),
+                "qemu64,+popcnt,+sse4.1,+sse4.2,+ssse3,vendor=GenuineIntel"));
+  vm.devices.topology = {2, 2, 1};
+  CAF_CHECK(has(values(command(vm), "-cpu"), "qemu64,+popcnt,+sse4.1,+sse4.2,+ssse3"));
 }

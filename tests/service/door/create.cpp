@@ -214,6 +214,14 @@ CAF_TEST(an app runs nothing of ones own unless it brings it) {
   CAF_CHECK(with([](vm_config& c) { c.bootloader = {"k", 0}; }));
   CAF_CHECK(with([](vm_config& c) { c.disks.resize(1); }));
   CAF_CHECK(!with([](vm_config& c) { c.app.debug = debug_level::full; }));
+  CAF_CHECK(with([](vm_config& c) { c.devices.hugepages = true; }));
+  CAF_CHECK(with([](vm_config& c) { c.devices.gdb_port = 2159; }));
+  CAF_CHECK(with([](vm_config& c) { c.devices.network.tap = {"tap0", 0}; }));
+  CAF_CHECK(with([](vm_config& c) { c.devices.shared_directories.resize(1); }));
+  CAF_CHECK(with([](vm_config& c) { c.devices.pstore = {"p", 0}; }));
+  CAF_CHECK(!with([](vm_config& c) { c.devices.topology = {1, 2, 2}; }));
+  CAF_CHECK(!with([](vm_config& c) { c.devices.rng = false; }));
+  CAF_CHECK(!with([](vm_config& c) { c.devices.crash_files = 64; }));
 }
 
 CAF_TEST(one principal s vms are bounded until they are forgotten) {

@@ -105,7 +105,7 @@ CAF_TEST(what keeps a log from being read is told) {
   odd.vm = "demo";
   odd.log = static_cast<log_kind>(77);
   CAF_CHECK_EQUAL(refusal(request<log_piece>(a, caf::get_atom::value, odd)),
-                  "invalid_config: log: there are console, log and vmm");
+                  "invalid_config: log: there are console, log, vmm and crash");
   options.logs = nullptr;
   open();
   make_vm(a, "again");
