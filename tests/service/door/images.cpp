@@ -119,7 +119,7 @@ CAF_TEST(what is wrong with an upload is said) {
   CAF_CHECK_EQUAL(refusal(finish(alice, id)),
                   "invalid_config: image \"a\" is not whole: 3 of 3 bytes are missing");
   CAF_CHECK_EQUAL(refusal(put(alice, id, 0, "abd")), "done");
-  CAF_CHECK_EQUAL(refusal(finish(alice, id)).substr(0, 36),
+  CAF_CHECK_EQUAL(refusal(finish(alice, id)).substr(0, 37),
                   "invalid_config: image \"a\" was removed");
   CAF_CHECK_EQUAL(refusal(begin(alice, "../a", "x")).substr(0, 20), "invalid_config: name");
 }
