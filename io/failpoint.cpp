@@ -36,7 +36,8 @@ constexpr std::array<std::string_view, failpoint_count> names{
   "make_control",     "start_vmm",       "vmm_started",   "tell_up",
   "ask_vmm",          "signal_vmm",      "tell_exit",     "remove_runtime_dir",
   "guest_connected",  "connect_guest",   "open_output",   "put_ticket",
-  "take_ticket",
+  "take_ticket",      "begin_upload",    "put_piece",     "store_image",
+  "image_stored",     "remove_image",    "open_image",
 };
 
 } // namespace

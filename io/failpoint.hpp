@@ -69,8 +69,15 @@ enum class failpoint : std::uint8_t {
   open_output,
   put_ticket,
   take_ticket,
+  // the image store
+  begin_upload, ///< There is nothing of it yet.
+  put_piece,    ///< A piece is about to be written.
+  store_image,  ///< It is whole, and no image yet.
+  image_stored, ///< It is one, and nobody knows yet.
+  remove_image, ///< An image or an upload is about to be removed.
+  open_image,   ///< One is about to be opened for a VM.
 };
-inline constexpr std::size_t failpoint_count = static_cast<std::size_t>(failpoint::take_ticket) + 1;
+inline constexpr std::size_t failpoint_count = static_cast<std::size_t>(failpoint::open_image) + 1;
 
 /// `claim_cid`, …
 std::string_view name_of(failpoint point) noexcept;
