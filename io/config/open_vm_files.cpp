@@ -2,6 +2,7 @@
 #include "crosvisor/io/config/open_vm_files.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/messages/stored_image.hpp"
 
 #include <fcntl.h>
 
@@ -37,6 +38,14 @@ public:
     if (!file)
       return {};
     auto label = key + ' ' + in_quotes(file.path);
+    if (auto image = stored_image_name(file.path)) {
+      if (!valid_image_name(*image))
+        return failure{0, label
+                            + ": what follows \"image:\" is no name of a stored image; a file of "
+                              "that name is written \"./image:…\""};
+      file.index = files_->add_stored_image(std::move(*image));
+      return {};
+    }
     // O_NONBLOCK so that a FIFO without a writer is not waited for.
     auto flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     unique_fd fd{::openat(folder_fd_, file.path.c_str(), flags)};

@@ -14,7 +14,8 @@ namespace crosvisor::io {
 /// Opens kernel, initrd, bootloader, the images of disks and partitions and the files of an app,
 /// relative to `folder` unless their paths are absolute, and sets each one's file_ref::index.
 /// Writable disks and partitions, and what an app keeps, are opened for reading and writing,
-/// everything else for reading alone. Never waits for a FIFO's other end.
+/// everything else for reading alone. Never waits for a FIFO's other end. A path `image:NAME` is a
+/// stored image of the service's, which opens it itself: descriptor_set::stored_images().
 ///
 /// What was opened is not looked at: see check_vm_files() in io/vm_files.hpp. The failure has no
 /// file name of the configuration's own in front: `kernel "vmlinux": no such file in /srv/guests`.

@@ -4,6 +4,7 @@
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/tickets/descriptor_packet.hpp"
 #include "crosvisor/io/tickets/descriptor_request.hpp"
+#include "crosvisor/messages/stored_image.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -131,11 +132,13 @@ result<descriptor_channel> descriptor_channel::connect(const std::string& path,
 
 result<ticket_list> descriptor_channel::put(const descriptor_set& files) {
   auto until = in(bound_);
+  const auto& stored = files.stored_images();
   ticket_list list;
   std::vector<int> some;
   for (std::uint32_t i = 0; i < files.size(); ++i) {
-    some.push_back(files.get(i));
-    if (some.size() < max_packet_descriptors && i + 1 < files.size())
+    if (!stored.contains(i))
+      some.push_back(files.get(i));
+    if (some.empty() || (some.size() < max_packet_descriptors && i + 1 < files.size()))
       continue;
     auto answered = ask(socket_, "put", some, until);
     if (!answered)
@@ -147,6 +150,9 @@ result<ticket_list> descriptor_channel::put(const descriptor_set& files) {
     list.tickets.insert(list.tickets.end(), answered->tickets.begin(), answered->tickets.end());
     some.clear();
   }
+  // In ascending order, so that each comes to its place.
+  for (const auto& [index, name] : stored)
+    list.tickets.insert(list.tickets.begin() + index, std::string{stored_image_prefix} + name);
   return list;
 }
 

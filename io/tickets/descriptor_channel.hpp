@@ -21,7 +21,8 @@ public:
   static result<descriptor_channel> connect(const std::string& path,
                                             std::chrono::milliseconds bound);
 
-  /// Hands over copies of all of them; the tickets are in their order. What was handed over before
+  /// Hands over copies of all of them; the tickets are in their order, with `image:NAME` in the
+  /// places of stored images. What was handed over before
   /// a failure is closed in time.
   result<ticket_list> put(const descriptor_set& files);
 

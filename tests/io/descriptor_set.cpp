@@ -32,6 +32,22 @@ CAF_TEST(duplicates are other descriptors of the same open files) {
   CAF_CHECK_EQUAL(byte, 'x');
 }
 
+CAF_TEST(a stored image has a place until its descriptor is put there) {
+  descriptor_set files;
+  files.add(unique_fd{});
+  auto index = files.add_stored_image("disk.img");
+  CAF_CHECK_EQUAL(index, 1u);
+  CAF_CHECK_EQUAL(files.size(), 2u);
+  CAF_CHECK_EQUAL(files.get(index), -1);
+  CAF_CHECK_EQUAL(files.duplicate()->stored_images().at(index), "disk.img");
+  files.put(index, unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)});
+  CAF_CHECK(files.get(index) >= 0);
+  CAF_CHECK(files.stored_images().empty());
+  files.add_stored_image("other");
+  files.clear();
+  CAF_CHECK(files.stored_images().empty());
+}
+
 CAF_TEST(without room for all there is none) {
   descriptor_set files;
   for (int i = 0; i < 3; ++i)

@@ -161,6 +161,32 @@ CAF_TEST(a folder that is none is named) {
   CAF_CHECK_EQUAL(files.why().what, "folder \"/nonexistent\": No such file or directory");
 }
 
+CAF_TEST(a stored image is named and not opened) {
+  add_disk("image:root.img", false);
+  add_disk("a.img", false);
+  auto files = open_vm_files(config, folder);
+  CAF_REQUIRE(static_cast<bool>(files));
+  auto& set = **files;
+  auto index = config.disks[0].image.index;
+  CAF_CHECK_EQUAL(set.size(), 3u);
+  CAF_REQUIRE_EQUAL(set.stored_images().count(index), 1u);
+  CAF_CHECK_EQUAL(set.stored_images().at(index), "root.img");
+  CAF_CHECK_EQUAL(set.get(index), -1);
+  CAF_CHECK_EQUAL(content(set.get(config.disks[1].image.index)), "a.img");
+}
+
+CAF_TEST(a file that is called like a stored image has a folder before its name) {
+  std::ofstream{folder / "image:a"} << "a file";
+  add_disk("./image:a", false);
+  auto files = open_vm_files(config, folder);
+  CAF_REQUIRE(static_cast<bool>(files));
+  CAF_CHECK_EQUAL(content((*files)->get(config.disks[0].image.index)), "a file");
+  add_disk("image:../a", false);
+  CAF_CHECK_EQUAL(problem(),
+                  "disks[1] \"image:../a\": what follows \"image:\" is no name of a stored "
+                  "image; a file of that name is written \"./image:…\"");
+}
+
 CAF_TEST(the folder of a file is found without symlinks) {
   std::filesystem::create_directory_symlink(folder, folder / "here");
   CAF_CHECK_EQUAL(folder_of((folder / "here/f.json").string()), folder.string());

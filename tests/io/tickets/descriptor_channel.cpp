@@ -76,6 +76,32 @@ CAF_TEST(a hundred descriptors get a hundred tickets in their order) {
   check_nothing_left();
 }
 
+CAF_TEST(stored images stand among the tickets in their order) {
+  open();
+  auto client = channel();
+  CAF_REQUIRE(client);
+  descriptor_set files;
+  files.add_stored_image("first");
+  files.add(std::move(pipe_ends{}.writer));
+  files.add_stored_image("third");
+  files.add_stored_image("fourth");
+  files.add(std::move(pipe_ends{}.writer));
+  files.add_stored_image("last");
+  auto put = client->put(files);
+  CAF_REQUIRE(put);
+  CAF_REQUIRE_EQUAL(put->tickets.size(), 6u);
+  for (auto [index, name] : {std::pair{0u, "image:first"},
+                             {2u, "image:third"},
+                             {3u, "image:fourth"},
+                             {5u, "image:last"}})
+    CAF_CHECK_EQUAL(put->tickets[index], name);
+  for (auto index : {1u, 4u})
+    CAF_CHECK(static_cast<bool>(left(put->tickets[index])));
+  descriptor_set stored;
+  stored.add_stored_image("only");
+  CAF_CHECK_EQUAL(client->put(stored)->tickets.at(0), "image:only");
+}
+
 CAF_TEST(what the service left is taken once) {
   open();
   {
