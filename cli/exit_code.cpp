@@ -10,7 +10,8 @@ int exit_code_of(vm_errc why) noexcept {
     case vm_errc::invalid_config:
     case vm_errc::unsupported: return usage;
     case vm_errc::no_such_vm:
-    case vm_errc::no_such_ticket: return not_found;
+    case vm_errc::no_such_ticket:
+    case vm_errc::no_such_image: return not_found;
     case vm_errc::timed_out: return timed_out;
     case vm_errc::name_taken:
     case vm_errc::wrong_state: return conflict;

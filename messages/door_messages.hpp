@@ -17,7 +17,8 @@ using ticket = std::string;
 
 inline constexpr std::size_t ticket_digits = 32;
 
-/// The descriptors of a request, in the order that its file_refs count them.
+/// The descriptors of a request, in the order that its file_refs count them. Instead of a ticket
+/// there may be `image:NAME` (stored_image.hpp): the sender's stored image of that name.
 struct ticket_list {
   std::vector<ticket> tickets;
 };

@@ -23,6 +23,7 @@ std::string to_string(vm_errc code) {
     case busy: return "busy";
     case cancelled: return "cancelled";
     case no_such_ticket: return "no_such_ticket";
+    case no_such_image: return "no_such_image";
   }
   return "invalid";
 }

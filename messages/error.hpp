@@ -18,7 +18,7 @@ enum class vm_errc : std::uint8_t {
   unsupported,        ///< Known, but not to be had on this host.
   cid_exhausted,      ///< Every CID of the configured range is in use.
   no_such_vm,         ///< No VM has that CID or name.
-  name_taken,         ///< A living VM has that name.
+  name_taken,         ///< A living VM, or a stored image, has that name.
   wrong_state,        ///< Not allowed in the VM's present state.
   vmm_unavailable,    ///< No VMM that could run this is installed and usable.
   start_failed,       ///< The VMM could not be started, or ended before the guest ran.
@@ -31,6 +31,7 @@ enum class vm_errc : std::uint8_t {
   busy,               ///< Too many such requests wait already.
   cancelled,          ///< Whoever wanted it gave it up.
   no_such_ticket,     ///< It was never given, is used, is old, or is another's.
+  no_such_image,      ///< The sender has no stored image, or upload, of that name.
 };
 
 /// Stable snake_case name.

@@ -11,6 +11,7 @@
 #include "crosvisor/messages/image_spec.hpp"
 #include "crosvisor/messages/limit_info.hpp"
 #include "crosvisor/messages/local_types.hpp"
+#include "crosvisor/messages/stored_image.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 #include "crosvisor/messages/vm_event.hpp"
 #include "crosvisor/messages/vm_info.hpp"
@@ -243,8 +244,9 @@ using service_actor = image_maker_actor::extend<
 using door_actor = caf::typed_actor<
   // CREATE a VM with the descriptors that the tickets stand for; it does not run yet. The sender
   // holds a reference, as if it had attached. As service_actor's; no_such_ticket: nothing is
-  // created, and no ticket of the request is good any more, as after any other error. unsupported:
-  // there are tickets, and the sender is on another host.
+  // created, and no ticket of the request is good any more, as after any other error;
+  // no_such_image; wrong_state: a stored image is in use. unsupported: there are tickets, and the
+  // sender is on another host.
   caf::replies_to<create_atom, vm_config, ticket_list>::with<vm_info>,
   // FIND a VM by its name. no_such_vm.
   caf::replies_to<caf::get_atom, vm_name>::with<vm_info>,
@@ -319,7 +321,24 @@ using door_actor = caf::typed_actor<
   // MAKE an image, as image_maker_actor's; how far a digest is, is told to the sender, which has
   // the interface of a progress_actor.
   caf::replies_to<create_atom, partition_spec, ticket_list>::with<caf::ok_atom>,
-  caf::replies_to<create_atom, idsig_spec, ticket_list>::with<idsig_info>>;
+  caf::replies_to<create_atom, idsig_spec, ticket_list>::with<idsig_info>,
+  // BEGIN to store an image, or go on where an upload of the same name, size and checksum ended,
+  // whoever of the sender's principal had begun it: their pieces are then refused. name_taken:
+  // there is another image of that name; unsupported: nothing is stored here.
+  caf::replies_to<create_atom, image_upload>::with<upload_place>,
+  // PUT the next piece; image_pieces_under_way may wait for their answers. Answers how many bytes
+  // are there. invalid_config: it is not the next one; no_such_image: there is no such upload,
+  // which is to be begun anew.
+  caf::replies_to<caf::put_atom, image_piece>::with<std::uint64_t>,
+  // FINISH an upload: its image is on disk, for good. invalid_config: bytes are missing, or they
+  // have another checksum, and then nothing is left of it; name_taken; no_such_image.
+  caf::replies_to<finish_atom, image_atom, std::uint64_t>::with<image_info>,
+  // LIST the sender's images by name, and with `debug` everybody's.
+  caf::replies_to<list_atom, image_atom>::with<std::vector<image_info>>,
+  // READ a piece of an image. no_such_image; wrong_state: a VM writes to it.
+  caf::replies_to<caf::get_atom, image_query>::with<image_part>,
+  // DELETE an image, or the upload of one. no_such_image; wrong_state: it is in use.
+  caf::replies_to<caf::delete_atom, image_atom, std::string>::with<caf::ok_atom>>;
 
 /// The actor behind a door_actor: what VMs tell it, and its own timers and threads. It takes these
 /// from nobody else, whatever a transport lets through.
@@ -331,7 +350,9 @@ using doorkeeper_actor = door_actor::extend<
   // The piece of a kept log that was asked for under this number.
   caf::reacts_to<finished_atom, std::uint64_t, log_piece>,
   // It could not be read: an errno value, and a sentence.
-  caf::reacts_to<failed_atom, std::uint64_t, std::int32_t, std::string>>;
+  caf::reacts_to<failed_atom, std::uint64_t, std::int32_t, std::string>,
+  // What the image store was asked for under this number.
+  caf::reacts_to<finished_atom, std::uint64_t, store_answer>>;
 
 /// Reads a VM's output for somebody on the other side of the door.
 using output_relay_actor = output_reader_actor::extend<

@@ -16,6 +16,7 @@ class descriptor_set;
 class unique_fd;
 struct image_job;
 struct image_product;
+struct store_result;
 struct vm_origin;
 
 } // namespace crosvisor::io
@@ -40,6 +41,9 @@ using image_job = std::shared_ptr<const io::image_job>;
 /// What an image job made. Never null in an answer.
 using image_product = std::shared_ptr<io::image_product>;
 
+/// What the image store did; see io/images/image_store.hpp. Never null.
+using store_answer = std::shared_ptr<io::store_result>;
+
 /// Holds a CID in the kernel until the last copy goes; null where the kernel is not asked.
 using claimed_cid = std::shared_ptr<const io::unique_fd>;
 
@@ -59,6 +63,7 @@ struct vmm_answer {
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::vm_files)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::image_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::image_product)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::store_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::passed_fd)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::claimed_cid)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(crosvisor::vmm_answer)

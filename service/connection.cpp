@@ -67,6 +67,8 @@ public:
 
   io::result<ticket_list> give(const io::descriptor_set& files) override {
     ticket_list list;
+    if (!files.stored_images().empty())
+      return io::failure{0, "stored images are a daemon's, and this service is in this process"};
     for (std::uint32_t i = 0; i < files.size(); ++i) {
       io::unique_fd copy{::fcntl(files.get(i), F_DUPFD_CLOEXEC, 3)};
       if (!copy)
@@ -133,8 +135,13 @@ public:
   }
 
   io::result<ticket_list> give(const io::descriptor_set& files) override {
-    if (files.size() == 0)
-      return ticket_list{};
+    const auto& stored = files.stored_images();
+    if (stored.size() == files.size()) {
+      ticket_list list;
+      for (const auto& [index, name] : stored)
+        list.tickets.push_back(std::string{stored_image_prefix} + name);
+      return list;
+    }
     if (auto opened = open_channel(); !opened)
       return opened.why();
     return channel_->put(files);
@@ -161,7 +168,8 @@ private:
       return {};
     if (!passes_descriptors())
       return io::failure{0, "files can't be handed to a service on another host; " + where_.host
-                              + " is reached through tls:"};
+                              + " is reached through tls:; store them there by `crosvisor image "
+                                "push`, and name them image:NAME"};
     auto opened = io::descriptor_channel::connect(descriptor_socket_of(where_.path), bound_);
     if (!opened)
       return opened.why();

@@ -52,7 +52,7 @@ public:
   /// Whether descriptors can be passed: not to another host.
   virtual bool passes_descriptors() const noexcept = 0;
 
-  /// Tickets for copies of the descriptors. Blocks for a moment.
+  /// Tickets for copies of the descriptors, and the names of stored images. Blocks for a moment.
   virtual io::result<ticket_list> give(const io::descriptor_set& files) = 0;
 
   /// The descriptor of a ticket that the door answered. Blocks for a moment.

@@ -5,6 +5,7 @@
 #include "crosvisor/io/backend.hpp"
 #include "crosvisor/io/descriptor_set.hpp"
 #include "crosvisor/io/event_journal.hpp"
+#include "crosvisor/io/images/image_store.hpp"
 #include "crosvisor/io/log/kept_log_reader.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
 #include "crosvisor/messages/interfaces.hpp"
@@ -54,6 +55,8 @@ struct door_options {
   std::shared_ptr<io::ticket_store> tickets;
   /// Null: kept logs can't be read.
   std::shared_ptr<io::kept_log_reader> logs;
+  /// Null: no images are stored here.
+  std::shared_ptr<io::image_store> images = nullptr;
   /// What a guest gets to heed its power button when the last reference is gone.
   caf::timespan stop_grace = std::chrono::seconds{10};
   /// How long the reference of a lost connection is kept.

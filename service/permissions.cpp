@@ -60,6 +60,13 @@ constexpr std::array<std::pair<door_request, const char*>, door_request_count> n
   {door_request::end_drain, "end_drain"},
   {door_request::get_limits, "get_limits"},
   {door_request::get_all_limits, "get_all_limits"},
+  {door_request::begin_upload, "begin_upload"},
+  {door_request::put_piece, "put_piece"},
+  {door_request::finish_upload, "finish_upload"},
+  {door_request::list_images, "list_images"},
+  {door_request::list_all_images, "list_all_images"},
+  {door_request::read_image, "read_image"},
+  {door_request::remove_image, "remove_image"},
 }};
 
 // What only gives up something of the sender's own needs nothing, so that who lost a permission can
@@ -106,6 +113,13 @@ std::array<door_rule, door_request_count> make_rules() {
     {end_drain, {}, false, false, true},
     {get_limits, {}, false, false},
     {get_all_limits, {debug}, false, false},
+    {begin_upload, {manage}, false, false},
+    {put_piece, {manage}, false, false},
+    {finish_upload, {manage}, false, false},
+    {list_images, {}, false, false},
+    {list_all_images, {debug}, false, false},
+    {read_image, {manage}, false, false},
+    {remove_image, {manage}, false, false},
   }};
 }
 

@@ -79,8 +79,15 @@ enum class door_request : std::uint8_t {
   end_drain,
   get_limits,
   get_all_limits, ///< What others have, too.
+  begin_upload,
+  put_piece,
+  finish_upload,
+  list_images,
+  list_all_images, ///< Others', too.
+  read_image,
+  remove_image,
 };
-inline constexpr std::size_t door_request_count = 37;
+inline constexpr std::size_t door_request_count = 44;
 
 /// What a request asks for.
 struct door_rule {

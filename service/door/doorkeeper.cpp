@@ -2,8 +2,6 @@
 // How a door is made, and which message does what.
 #include "crosvisor/service/door/doorkeeper.hpp"
 
-#include "crosvisor/service/door/request_files.hpp"
-
 #include <caf/exit_reason.hpp>
 #include <caf/sec.hpp>
 
@@ -63,11 +61,11 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
   const auto& times = options_.timeouts;
   return {
     [this](create_atom, vm_config& config, const ticket_list& tickets) {
-      return let_with(tickets,
-                      runs_ones_own(config) ? door_request::create_custom : door_request::create,
-                      [&](const permit& by, vm_files files) {
-                        return create(by, std::move(config), std::move(files));
-                      });
+      return let_with<vm_info>(
+        tickets, runs_ones_own(config) ? door_request::create_custom : door_request::create,
+        [&](const permit& by, vm_files files, auto answer) {
+          create(by, std::move(config), std::move(files), answer);
+        });
     },
     [this](caf::get_atom, const vm_name& vm) {
       return let(door_request::find, vm, [&](const vm_permit& by) { return get_state(by); });
@@ -179,14 +177,39 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
       return let(door_request::end_drain, [&](const permit&) { return end_drain(); });
     },
     [this](create_atom, partition_spec& spec, const ticket_list& tickets) {
-      return let_with(tickets, door_request::make_partition, [&](const permit& by, vm_files files) {
-        return make_image<caf::ok_atom>(by, std::move(spec), std::move(files));
-      });
+      return let_with<caf::ok_atom>(
+        tickets, door_request::make_partition, [&](const permit& by, vm_files files, auto answer) {
+          make_image<caf::ok_atom>(by, std::move(spec), std::move(files), answer);
+        });
     },
     [this](create_atom, idsig_spec& spec, const ticket_list& tickets) {
-      return let_with(tickets, door_request::make_idsig, [&](const permit& by, vm_files files) {
-        return make_image<idsig_info>(by, std::move(spec), std::move(files));
-      });
+      return let_with<idsig_info>(
+        tickets, door_request::make_idsig, [&](const permit& by, vm_files files, auto answer) {
+          make_image<idsig_info>(by, std::move(spec), std::move(files), answer);
+        });
+    },
+    [this](create_atom, image_upload& wanted) {
+      return let(door_request::begin_upload,
+                 [&](const permit& by) { return begin_upload(by, std::move(wanted)); });
+    },
+    [this](caf::put_atom, image_piece& piece) {
+      return let(door_request::put_piece,
+                 [&](const permit& by) { return put_piece(by, std::move(piece)); });
+    },
+    [this](finish_atom, image_atom, std::uint64_t upload) {
+      return let(door_request::finish_upload,
+                 [&](const permit& by) { return finish_upload(by, upload); });
+    },
+    [this](list_atom, image_atom) {
+      return let(door_request::list_images, [&](const permit& by) { return list_images(by); });
+    },
+    [this](caf::get_atom, image_query& query) {
+      return let(door_request::read_image,
+                 [&](const permit& by) { return read_image(by, std::move(query)); });
+    },
+    [this](caf::delete_atom, image_atom, std::string& image) {
+      return let(door_request::remove_image,
+                 [&](const permit& by) { return remove_image(by, std::move(image)); });
     },
     [this](const vm_event& event) { hear(event); },
     [this](expired_atom, vm_cid cid, std::uint64_t number) { lost_expired(cid, number); },
@@ -195,6 +218,9 @@ doorkeeper_actor::behavior_type doorkeeper_state::make_behavior(door_options opt
     },
     [this](failed_atom, std::uint64_t number, std::int32_t code, std::string& what) {
       log_read_failed(number, code, std::move(what));
+    },
+    [this](finished_atom, std::uint64_t number, const store_answer& what) {
+      store_answered(number, what);
     },
   };
 }

@@ -8,6 +8,7 @@
 #include "crosvisor/service/door/door_limits.hpp"
 #include "crosvisor/service/door/gate.hpp"
 #include "crosvisor/service/door/passed_words.hpp"
+#include "crosvisor/service/door/request_files.hpp"
 #include "crosvisor/service/door/vm_table.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -53,7 +54,10 @@ private:
 
   // -- what each request comes to ---------------------------------------------
 
-  caf::result<vm_info> create(const permit& by, vm_config config, vm_files files);
+  void create(const permit& by, vm_config config, vm_files files,
+              caf::typed_response_promise<vm_info> answer);
+  void create_opened(const permit& by, vm_config config, vm_files files,
+                     caf::typed_response_promise<vm_info> answer);
   caf::result<vm_info> get_state(const vm_permit& by);
   caf::result<std::vector<vm_info>> list(const permit& by);
   caf::result<host_info> get_host(const permit& by);
@@ -79,7 +83,17 @@ private:
   caf::result<caf::ok_atom> drain(caf::timespan grace);
   caf::result<caf::ok_atom> end_drain();
   template <class T, class Spec>
-  caf::result<T> make_image(const permit& by, Spec spec, vm_files files);
+  void make_image(const permit& by, Spec spec, vm_files files,
+                  caf::typed_response_promise<T> answer);
+  template <class T, class Spec>
+  void make_opened(const permit& by, Spec spec, vm_files files, const std::string& made,
+                   caf::typed_response_promise<T> answer);
+  caf::result<upload_place> begin_upload(const permit& by, image_upload wanted);
+  caf::result<std::uint64_t> put_piece(const permit& by, image_piece piece);
+  caf::result<image_info> finish_upload(const permit& by, std::uint64_t upload);
+  caf::result<std::vector<image_info>> list_images(const permit& by);
+  caf::result<image_part> read_image(const permit& by, image_query query);
+  caf::result<caf::ok_atom> remove_image(const permit& by, std::string image);
 
   // -- what is told -----------------------------------------------------------
 
@@ -87,6 +101,7 @@ private:
   void lost_expired(vm_cid cid, std::uint64_t number);
   void log_read_done(std::uint64_t number, log_piece piece);
   void log_read_failed(std::uint64_t number, int code, std::string what);
+  void store_answered(std::uint64_t number, const store_answer& what);
   void down(const caf::down_msg& gone);
 
   // -- what an earlier door had -------------------------------------------------
@@ -132,6 +147,30 @@ private:
 
   /// The descriptors of the tickets, all or none; those of a failure are closed.
   caf::expected<vm_files> redeem(const ticket_list& tickets);
+  // -- the image store ----------------------------------------------------------
+
+  using store_reply = std::function<void(io::store_result&)>;
+
+  /// A completion for the image store, which has `then` called within a turn of this actor's.
+  template <class T>
+  io::image_store::completion<T> reported(store_reply then);
+  /// Asks the image store, by `start`, which is given the completion; the answer is what came of
+  /// it.
+  template <class T, class Got, class Start>
+  caf::result<T> ask_store(const permit& by, Start start);
+  /// Called with why it failed, or with the name of the image that is being made, if one is.
+  using opened_files = std::function<void(const caf::error& why, const std::string& made)>;
+  /// Opens the stored images among the files, or has one of `size` bytes made, and then goes on:
+  /// at once where there are none.
+  void open_stored(const permit& by, const vm_files& files, const stored_uses& uses,
+                   std::uint64_t size, opened_files then);
+  void make_stored(const permit& by, const vm_files& files, std::uint32_t index, std::uint64_t size,
+                   opened_files then);
+  /// What was made is kept, or is removed where `what` is an error, and then that is answered.
+  template <class T>
+  void end_making(const caller& who, const std::string& made, caf::typed_response_promise<T> answer,
+                  caf::expected<T> what);
+
   /// None where `who` can be passed descriptors.
   std::optional<caf::error> no_descriptors(const caller& who) const;
   /// Answers a ticket for a descriptor.
@@ -155,17 +194,23 @@ private:
     return run(gate_->enter(request, self_->current_sender(), vm), then);
   }
 
-  /// The same for a request with descriptors. They are taken in any case, so that those of a
-  /// request that is refused are closed.
-  template <class Then>
-  auto let_with(const ticket_list& tickets, door_request request, Then then) {
+  /// The same for a request with descriptors, which `then` answers. They are taken in any case, so
+  /// that those of a request that is refused are closed.
+  template <class T, class Then>
+  caf::result<T> let_with(const ticket_list& tickets, door_request request, Then then) {
     auto files = redeem(tickets);
-    return let(request, [&](const permit& by) -> decltype(then(by, std::move(*files))) {
-      if (!files)
-        return files.error();
-      return then(by, std::move(*files));
-    });
+    auto by = gate_->enter(request, self_->current_sender());
+    if (!by)
+      return by.error();
+    if (!files)
+      return files.error();
+    auto answer = self_->make_response_promise<T>();
+    then(*by, std::move(*files), answer);
+    return answer;
   }
+
+  /// The permit is good for the message that is being handled: whether it would be given again.
+  caf::error still(door_request request, const permit& by) const;
 
   template <class Permit, class Then>
   static auto run(caf::expected<Permit> by, Then& then) -> decltype(then(*by)) {
@@ -196,7 +241,8 @@ private:
   io::told_events told_;
   passed_words words_;
   std::map<std::uint64_t, log_read> log_reads_;
-  std::uint64_t last_number_ = 0; ///< Of lost references and log reads.
+  std::map<std::uint64_t, store_reply> store_requests_;
+  std::uint64_t last_number_ = 0; ///< Of lost references, log reads and store requests.
   bool draining_ = false;
   caf::timespan drain_grace_{};
   std::vector<caf::typed_response_promise<caf::ok_atom>> drained_;

@@ -2,9 +2,10 @@
 // What comes into being through the door: VMs and images, with the descriptors of their creators.
 #include "crosvisor/service/door/doorkeeper.hpp"
 #include "crosvisor/service/door/image_client.hpp"
-#include "crosvisor/service/door/request_files.hpp"
 
 #include "crosvisor/io/config/printable.hpp"
+
+#include <algorithm>
 
 namespace crosvisor::door {
 
@@ -48,16 +49,20 @@ caf::expected<vm_files> doorkeeper_state::redeem(const ticket_list& list) {
   if (!who)
     return who.error();
   auto files = make_files(*who, options_.close);
-  if (list.tickets.empty())
-    return files;
-  if (auto none = no_descriptors(*who))
-    return std::move(*none);
+  auto is_stored = [](const ticket& one) { return one.starts_with(stored_image_prefix); };
+  if (!std::all_of(list.tickets.begin(), list.tickets.end(), is_stored))
+    if (auto none = no_descriptors(*who))
+      return std::move(*none);
   if (list.tickets.size() > max_tickets_per_request)
     return caf::make_error(vm_errc::invalid_config,
                            "tickets: " + std::to_string(list.tickets.size()) + " given; at most "
                              + std::to_string(max_tickets_per_request) + " are allowed");
   std::optional<caf::error> problem;
   for (const auto& one : list.tickets) {
+    if (auto image = stored_image_name(one)) {
+      files->add_stored_image(std::move(*image));
+      continue;
+    }
     auto fd = options_.tickets->take(one, *who, io::ticket_store::direction::to_service);
     if (fd)
       files->add(std::move(*fd));
@@ -71,16 +76,36 @@ caf::expected<vm_files> doorkeeper_state::redeem(const ticket_list& list) {
 
 // -- VMs ----------------------------------------------------------------------
 
-caf::result<vm_info> doorkeeper_state::create(const permit& by, vm_config config, vm_files files) {
-  if (draining_)
-    return caf::make_error(vm_errc::shutting_down,
-                           "the service is being drained, and creates no VM meanwhile");
-  if (auto missing = find_missing_file(config, files->size()))
-    return caf::make_error(vm_errc::invalid_config, std::move(*missing));
+void doorkeeper_state::create(const permit& by, vm_config config, vm_files files,
+                              caf::typed_response_promise<vm_info> answer) {
+  auto problem = find_missing_file(config, files->size());
+  if (!problem)
+    problem = find_misuse(config, *files);
+  if (problem) {
+    answer.deliver(caf::make_error(vm_errc::invalid_config, std::move(*problem)));
+    return;
+  }
+  open_stored(
+    by, files, uses_of(config), 0, [=, this](const caf::error& why, const std::string&) mutable {
+      auto request = runs_ones_own(config) ? door_request::create_custom : door_request::create;
+      auto refused = why ? why : still(request, by);
+      if (refused)
+        answer.deliver(refused);
+      else
+        create_opened(by, std::move(config), std::move(files), answer);
+    });
+}
+
+void doorkeeper_state::create_opened(const permit& by, vm_config config, vm_files files,
+                                     caf::typed_response_promise<vm_info> answer) {
   auto counted = limits_.vms.take(by.who());
-  if (!counted)
-    return counted.error();
-  auto answer = self_->make_response_promise<vm_info>();
+  if (draining_ || !counted) {
+    answer.deliver(!draining_ ? counted.error()
+                              : caf::make_error(vm_errc::shutting_down,
+                                                "the service is being drained, and creates no VM "
+                                                "meanwhile"));
+    return;
+  }
   self_
     ->request(options_.service, options_.timeouts.create, create_atom::value, config,
               std::move(files), by.who())
@@ -92,7 +117,6 @@ caf::result<vm_info> doorkeeper_state::create(const permit& by, vm_config config
       [this, answer, by, name = config.name](caf::error& why) mutable {
         answer.deliver(hide_name_of_others(told(std::move(why), no_service()), by, name));
       });
-  return answer;
 }
 
 void doorkeeper_state::admit(const permit& by, const vm_actor& vm, const vm_info& info,
@@ -128,30 +152,48 @@ caf::error doorkeeper_state::hide_name_of_others(caf::error why, const permit& b
 // -- images -------------------------------------------------------------------
 
 template <class T, class Spec>
-caf::result<T> doorkeeper_state::make_image(const permit& by, Spec spec, vm_files files) {
-  if (auto missing = find_missing_file(spec, files->size()))
-    return caf::make_error(vm_errc::invalid_config, std::move(*missing));
+void doorkeeper_state::make_image(const permit& by, Spec spec, vm_files files,
+                                  caf::typed_response_promise<T> answer) {
+  auto problem = find_missing_file(spec, files->size());
+  if (!problem)
+    problem = find_misuse(spec, *files);
+  if (problem) {
+    answer.deliver(caf::make_error(vm_errc::invalid_config, std::move(*problem)));
+    return;
+  }
+  open_stored(by, files, uses_of(spec), made_bytes(spec),
+              [=, this](const caf::error& why, const std::string& made) mutable {
+                if (why)
+                  answer.deliver(why);
+                else
+                  make_opened<T>(by, std::move(spec), std::move(files), made, answer);
+              });
+}
+
+template <class T, class Spec>
+void doorkeeper_state::make_opened(const permit& by, Spec spec, vm_files files,
+                                   const std::string& made, caf::typed_response_promise<T> answer) {
   auto counted = limits_.images.take(by.who());
   if (!counted)
-    return counted.error();
+    return end_making<T>(by.who(), made, answer, counted.error());
   auto client = self_->spawn(
     image_client,
     image_client_options{options_.service, caf::actor_cast<progress_actor>(by.sender()),
                          doorkeeper_actor{self_}, options_.timeouts.image});
-  auto answer = self_->make_response_promise<T>();
   self_
     ->request(client, options_.timeouts.image, create_atom::value, std::move(spec),
               std::move(files))
-    .then([answer, counted = *counted](T& made) mutable { answer.deliver(std::move(made)); },
-          [answer, counted = *counted](caf::error& why) mutable {
-            answer.deliver(told(std::move(why), no_service()));
+    .then([=, this, who = by.who(),
+           counted = *counted](T& what) { end_making<T>(who, made, answer, std::move(what)); },
+          [=, this, who = by.who(), counted = *counted](caf::error& why) {
+            end_making<T>(who, made, answer, told(std::move(why), no_service()));
           });
-  return answer;
 }
 
-template caf::result<caf::ok_atom>
-doorkeeper_state::make_image<caf::ok_atom, partition_spec>(const permit&, partition_spec, vm_files);
-template caf::result<idsig_info>
-doorkeeper_state::make_image<idsig_info, idsig_spec>(const permit&, idsig_spec, vm_files);
+template void doorkeeper_state::make_image<caf::ok_atom, partition_spec>(
+  const permit&, partition_spec, vm_files, caf::typed_response_promise<caf::ok_atom>);
+template void
+doorkeeper_state::make_image<idsig_info, idsig_spec>(const permit&, idsig_spec, vm_files,
+                                                     caf::typed_response_promise<idsig_info>);
 
 } // namespace crosvisor::door

@@ -71,6 +71,14 @@ door_actor::behavior_type answering_door(door_actor::pointer self,
     [=](create_atom, const idsig_spec& x, const ticket_list& y) {
       return call(a->idsig, self, x, y);
     },
+    [=](create_atom, const image_upload& wanted) { return call(a->begin_upload, self, wanted); },
+    [=](put_atom, const image_piece& piece) { return call(a->put_piece, self, piece); },
+    [=](finish_atom, image_atom, std::uint64_t id) { return call(a->finish_upload, self, id); },
+    [=](list_atom, image_atom) { return call(a->images, self); },
+    [=](get_atom, const image_query& query) { return call(a->read_image, self, query); },
+    [=](caf::delete_atom, image_atom, const std::string& name) {
+      return call(a->remove_image, self, name);
+    },
   };
 }
 

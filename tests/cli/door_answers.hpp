@@ -42,6 +42,12 @@ struct door_answers {
   reply<vm_info, const ticket&> take;
   reply<caf::ok_atom, const partition_spec&, const ticket_list&> partition;
   reply<idsig_info, const idsig_spec&, const ticket_list&> idsig;
+  reply<upload_place, const image_upload&> begin_upload;
+  reply<std::uint64_t, const image_piece&> put_piece;
+  reply<image_info, std::uint64_t> finish_upload;
+  reply<std::vector<image_info>> images;
+  reply<image_part, const image_query&> read_image;
+  reply<caf::ok_atom, const std::string&> remove_image;
 };
 
 door_actor::behavior_type answering_door(door_actor::pointer self,

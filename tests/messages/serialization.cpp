@@ -118,6 +118,17 @@ CAF_TEST(what a host can do arrives whole) {
   check(host.vsock_ports);
 }
 
+CAF_TEST(what is said of stored images arrives whole) {
+  check(image_upload{"disk.img", std::uint64_t{1} << 40, std::string(64, 'a')});
+  check(upload_place{7, std::uint64_t{1} << 39, true});
+  check(image_piece{7, 262'144, std::string("a\0b", 3)});
+  image_info info{"disk.img", "uid 1000", 4096, std::string(64, 'a'), 1'795'500'600'123, true};
+  check(info);
+  check(std::vector<image_info>{info, image_info{}});
+  check(image_query{"disk.img", 262'144});
+  check(image_part{std::string("a\0b", 3), 4096, "", 17});
+}
+
 CAF_TEST(our ids stand where they are documented) {
   CAF_CHECK_EQUAL(caf::id_block::crosvisor::begin, caf::first_custom_type_id + 1000);
   CAF_CHECK_EQUAL((caf::type_id<vm_actor>::value), caf::id_block::crosvisor::begin);

@@ -91,6 +91,13 @@ inline const std::vector<row> rows = {
   {door_request::end_drain, root_alone},
   {door_request::get_limits, anybody},
   {door_request::get_all_limits, debuggers},
+  {door_request::begin_upload, managers},
+  {door_request::put_piece, managers},
+  {door_request::finish_upload, managers},
+  {door_request::list_images, anybody},
+  {door_request::list_all_images, debuggers},
+  {door_request::read_image, managers},
+  {door_request::remove_image, managers},
 };
 
 } // namespace crosvisor::tests
