@@ -3,6 +3,7 @@
 // and what happens at it, and those that are constants.
 #pragma once
 
+#include "crosvisor/io/images/image_index.hpp"
 #include "crosvisor/io/log/console_log.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
 #include "crosvisor/service/transport/transport.hpp"
@@ -62,6 +63,7 @@ struct service_bounds {
   io::ticket_limits tickets;
   log_limits logs;
   restart_limits restarts;
+  io::image_bounds images;
   /// Of one VM's output, kept for those who read it late; then the guest waits.
   std::size_t output_bytes = 1u << 20;
 };

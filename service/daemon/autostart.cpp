@@ -61,6 +61,9 @@ io::result<wanted_vm> prepare(const autostart_vm& wanted) {
   auto files = io::open_vm_files(*config, io::folder_of(wanted.config));
   if (!files)
     return io::failure{files.why().code, wanted.config + ": " + files.why().what};
+  if (const auto& stored = (*files)->stored_images(); !stored.empty())
+    return io::failure{0, wanted.config + ": image " + io::in_quotes(stored.begin()->second)
+                            + " is a stored one, which only a client's request can name"};
   return wanted_vm{std::move(*config), std::move(*files)};
 }
 

@@ -104,4 +104,47 @@ check read_restart_limits(value_ref value, path_ref path, bounds_ref bounds) {
   return io::read_object(value, path, restart_fields, bounds);
 }
 
+// -- the image store ----------------------------------------------------------
+
+namespace {
+
+/// An answer has room for no more.
+constexpr std::uint32_t most_images = 2048;
+/// 16 TiB.
+constexpr std::uint32_t most_image_mib = 16u << 20;
+
+check read_mib(value_ref value, path_ref path, std::uint64_t& bytes) {
+  std::uint64_t count = 0;
+  if (auto problem = read_count(value, path, 1, most_image_mib, count))
+    return problem;
+  bytes = count << 20;
+  return std::nullopt;
+}
+
+} // namespace
+
+check read_images_per_user(value_ref value, path_ref path, bounds_ref bounds) {
+  return read_count(value, path, 1, most_images, bounds.images.per_user);
+}
+
+check read_images_in_all(value_ref value, path_ref path, bounds_ref bounds) {
+  return read_count(value, path, 1, most_images, bounds.images.in_all);
+}
+
+check read_image_mib_per_user(value_ref value, path_ref path, bounds_ref bounds) {
+  return read_mib(value, path, bounds.images.bytes_per_user);
+}
+
+check read_image_mib(value_ref value, path_ref path, bounds_ref bounds) {
+  return read_mib(value, path, bounds.images.bytes);
+}
+
+check read_uploads_per_user(value_ref value, path_ref path, bounds_ref bounds) {
+  return read_count(value, path, 1, 64, bounds.images.uploads_per_user);
+}
+
+check read_upload_age(value_ref value, path_ref path, bounds_ref bounds) {
+  return read_count(value, path, 60, week_s, bounds.images.upload_age);
+}
+
 } // namespace crosvisor

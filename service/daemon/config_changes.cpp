@@ -37,6 +37,12 @@ auto restarts_of(const restart_limits& x) {
   return std::tie(x.most, x.window);
 }
 
+auto images_of(const daemon_config& config) {
+  const auto& x = config.bounds.images;
+  return std::tie(config.image_workers, x.per_user, x.in_all, x.bytes_per_user, x.bytes,
+                  x.uploads_per_user, x.upload_age);
+}
+
 auto programs_of(const daemon_config& config) {
   return std::tie(config.crosvm, config.qemu, config.vsock_device, config.disk_plugin,
                   config.os_folder, config.keeper);
@@ -69,7 +75,7 @@ std::vector<std::string> changes_for_restart(const daemon_config& now, const dae
   compare("restarts", restarts_of(now.bounds.restarts), restarts_of(next.bounds.restarts));
   compare("references", now.reference_grace, next.reference_grace);
   compare("stop.grace_s", now.stop_grace, next.stop_grace);
-  compare("images", now.image_workers, next.image_workers);
+  compare("images", images_of(now), images_of(next));
   compare("programs", programs_of(now), programs_of(next));
   compare("vmm", std::tie(now.first_vmm_uid, now.vmm_cgroup),
           std::tie(next.first_vmm_uid, next.vmm_cgroup));

@@ -125,9 +125,21 @@ constexpr config_field<daemon_config> stop_fields[] = {
                     config_ref c) { return read_seconds(v, p, 1, max_seconds, c.shutdown_bound); }},
 };
 
+/// One of the bounds.
+template <check (*Read)(value_ref, path_ref, service_bounds&)>
+check of_bounds(value_ref value, path_ref path, config_ref config) {
+  return Read(value, path, config.bounds);
+}
+
 constexpr config_field<daemon_config> image_fields[] = {
   {"workers",
    [](value_ref v, path_ref p, config_ref c) { return read_count(v, p, 1, 64, c.image_workers); }},
+  {"per_user", of_bounds<read_images_per_user>},
+  {"most", of_bounds<read_images_in_all>},
+  {"mib_per_user", of_bounds<read_image_mib_per_user>},
+  {"mib", of_bounds<read_image_mib>},
+  {"uploads_per_user", of_bounds<read_uploads_per_user>},
+  {"upload_age_s", of_bounds<read_upload_age>},
 };
 
 // -- the installation ---------------------------------------------------------

@@ -73,9 +73,9 @@ running_daemon::~running_daemon() {
 io::result<void> running_daemon::start() {
   using step = io::result<void> (running_daemon::*)();
   for (auto next : {step{&running_daemon::open_sockets}, step{&running_daemon::hear_signals},
-                    step{&running_daemon::open_journal}, step{&running_daemon::start_service},
-                    step{&running_daemon::adopt}, step{&running_daemon::open_door},
-                    step{&running_daemon::listen}})
+                    step{&running_daemon::open_journal}, step{&running_daemon::open_images},
+                    step{&running_daemon::start_service}, step{&running_daemon::adopt},
+                    step{&running_daemon::open_door}, step{&running_daemon::listen}})
     if (auto done = (this->*next)(); !done) {
       give_back();
       return done;
@@ -140,6 +140,15 @@ io::result<void> running_daemon::open_journal() {
   return {};
 }
 
+/// The journal's lock is this one's, too.
+io::result<void> running_daemon::open_images() {
+  auto opened = io::image_store::open(places_.where.state, config_.bounds.images);
+  if (!opened)
+    return opened.why();
+  images_ = std::move(*opened);
+  return {};
+}
+
 io::result<void> running_daemon::start_service() {
   auto options = service_options_of(config_, places_);
   options.log_use = log_use_;
@@ -172,12 +181,14 @@ io::result<void> running_daemon::adopt() {
 limit_source
 running_daemon::limits_elsewhere(const std::shared_ptr<io::ticket_store>& tickets) const {
   return [peers = std::weak_ptr{peers_}, tickets, fds = descriptor_use_, logs = log_use_,
-          bounds = config_.bounds](const caller* of) {
+          images = images_, bounds = config_.bounds](const caller* of) {
     std::vector<limit_info> all;
     if (auto known = peers.lock())
       all = known->limits(of);
     auto waiting = tickets->limits(of);
     all.insert(all.end(), waiting.begin(), waiting.end());
+    auto stored = images->limits(of);
+    all.insert(all.end(), stored.begin(), stored.end());
     if (of != nullptr)
       return all;
     all.push_back({"descriptor_connections", "limits.connections", fds->connections,
@@ -195,6 +206,7 @@ running_daemon::options_of_door(const std::shared_ptr<io::ticket_store>& tickets
   options.grants = grants_;
   options.tickets = tickets;
   options.logs = io::kept_log_reader::make(service_->state_dir());
+  options.images = images_;
   options.stop_grace = config_.stop_grace;
   options.reference_grace = config_.reference_grace;
   options.longest_stop = longest_stop(service_->options().timeouts, config_.stop_grace);

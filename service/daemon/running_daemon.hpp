@@ -51,6 +51,7 @@ public:
 private:
   io::result<void> open_sockets();
   io::result<void> open_journal();
+  io::result<void> open_images();
   io::result<void> start_service();
   io::result<void> adopt();
   void give_back();
@@ -82,6 +83,7 @@ private:
   std::shared_ptr<shared_grants> grants_;
   std::shared_ptr<tls_identity_holder> identity_ = std::make_shared<tls_identity_holder>();
   std::shared_ptr<io::event_journal> journal_;
+  std::shared_ptr<io::image_store> images_;
   std::shared_ptr<std::atomic<bool>> leaving_ = std::make_shared<std::atomic<bool>>(false);
   std::unique_ptr<embedded_service> service_;
   std::vector<adopted_vm> adopted_;     ///< Until there is a door.

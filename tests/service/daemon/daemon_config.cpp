@@ -59,7 +59,8 @@ CAF_TEST(every key is read) {
                "handshake_s": 3, "silence_s": 4, "vms_per_user": 5},
     "references": {"grace_s": 0},
     "stop": {"grace_s": 6, "shutdown_s": 7},
-    "images": {"workers": 8},
+    "images": {"workers": 8, "per_user": 5, "most": 6, "mib_per_user": 7, "mib": 9,
+               "uploads_per_user": 3, "upload_age_s": 61},
     "programs": {"crosvm": "/a", "qemu": "/b", "vsock_device": "/c", "nbdkit_plugin": "/d",
                  "os_folder": "/e", "keeper": "/f"},
     "vmm": {"first_uid": 65536, "cgroup": "/g"},
@@ -103,6 +104,13 @@ CAF_TEST(every key is read) {
   CAF_CHECK_EQUAL(config.stop_grace, 6s);
   CAF_CHECK_EQUAL(config.shutdown_bound, 7s);
   CAF_CHECK_EQUAL(config.image_workers, 8u);
+  const auto& images = config.bounds.images;
+  CAF_CHECK_EQUAL(images.per_user, 5u);
+  CAF_CHECK_EQUAL(images.in_all, 6u);
+  CAF_CHECK_EQUAL(images.bytes_per_user, 7u << 20);
+  CAF_CHECK_EQUAL(images.bytes, 9u << 20);
+  CAF_CHECK_EQUAL(images.uploads_per_user, 3u);
+  CAF_CHECK_EQUAL(images.upload_age, 61s);
   CAF_CHECK_EQUAL(config.crosvm + config.qemu + config.vsock_device, "/a/b/c");
   CAF_CHECK_EQUAL(config.disk_plugin + config.os_folder, "/d/e");
   CAF_CHECK_EQUAL(config.first_vmm_uid, 65536u);
@@ -185,7 +193,7 @@ CAF_TEST(what counts from the next start on is known) {
   next.bounds.restarts.most = 3;
   next.reference_grace = 1s;
   next.stop_grace = 1s;
-  next.image_workers = 1;
+  next.bounds.images.per_user = 1;
   next.os_folder = "/x";
   next.first_vmm_uid = 0;
   CAF_CHECK_EQUAL(joined(changes_for_restart(now, next)),
