@@ -2,6 +2,7 @@
 #include "crosvisor/cli/argument_checks.hpp"
 
 #include "crosvisor/cli/vm_word.hpp"
+#include "crosvisor/messages/stored_image.hpp"
 #include "crosvisor/messages/vm_config.hpp"
 #include "crosvisor/service/endpoint.hpp"
 
@@ -102,6 +103,16 @@ text_check vm_word(std::string& target) {
       return io::in_quotes(text) + " is neither a CID nor a name";
     target = text;
     return "";
+  };
+}
+
+text_check image_word(std::string& target) {
+  return [&target](const std::string& text) -> std::string {
+    target = stored_image_name(text).value_or(text);
+    return valid_image_name(target) ? ""
+                                    : io::in_quotes(text)
+                                        + " is no name of an image; allowed are letters, digits, "
+                                          "'.', '_' and '-', a letter first, at most 64";
   };
 }
 

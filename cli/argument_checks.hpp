@@ -39,6 +39,9 @@ text_check byte_size_or_none(std::uint64_t highest, std::optional<std::uint64_t>
 /// A CID or a name.
 text_check vm_word(std::string& target);
 
+/// The name of a stored image, with or without `image:` before it.
+text_check image_word(std::string& target);
+
 /// Where a service is.
 text_check endpoint_word(std::string& target);
 

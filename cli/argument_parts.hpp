@@ -30,6 +30,10 @@ void add_arguments(CLI::App& app, balloon_arguments& target);
 void add_arguments(CLI::App& app, pass_arguments& target);
 void add_arguments(CLI::App& app, take_arguments& target);
 void add_arguments(CLI::App& app, drain_arguments& target);
+void add_arguments(CLI::App& app, image_push_arguments& target);
+void add_arguments(CLI::App& app, image_pull_arguments& target);
+void add_arguments(CLI::App& app, image_list_arguments& target);
+void add_arguments(CLI::App& app, image_remove_arguments& target);
 
 /// --connect, and what TLS needs.
 void add_connect(CLI::App& app, connect_arguments& target);
@@ -42,5 +46,9 @@ void add_output_format(CLI::App& app, output_format& target,
 /// What no single option can tell is wrong; nothing when all is well.
 std::optional<usage_error> find_conflict(const run_options& options);
 std::optional<usage_error> find_conflict(const run_app_arguments& arguments);
+
+/// Names an image as the file is called, or the file as the image, where one of them was not given.
+std::optional<usage_error> complete(image_push_arguments& arguments);
+std::optional<usage_error> complete(image_pull_arguments& arguments);
 
 } // namespace crosvisor::cli

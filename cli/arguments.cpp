@@ -36,6 +36,13 @@ NO_COLOR turns colours off.
 Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 not found; 4 denied; 5 timed
 out; 6 conflict. `run` and `run-app` have more.)";
 
+constexpr const char* image_footer = R"(
+Each of them has a --help with an example.
+
+A daemon stores images for clients on other hosts above all, which can't hand it files: a
+configuration that names image:disk.img has the daemon's image of that name. Each user's
+are their own.)";
+
 /// The program's options, and the commands that they are read into.
 class parser {
 public:
@@ -51,6 +58,7 @@ public:
     add("create-partition", "Make a new writable partition", partition_);
     add("create-idsig", "Write the digest of an APK, or bring it up to date", idsig_);
     add("create-composite", "Put a disk together from partitions", composite_);
+    add_image_commands();
     add("inspect", "Say what an image is, and whether it is sound", inspect_);
     add("info", "Show what there is to know of a VM, or what this host can do", info_);
   }
@@ -66,7 +74,7 @@ public:
     } catch (const CLI::Error& error) {
       return usage_error{sentence_of(error)};
     }
-    return chosen_.at(selected().get_name())();
+    return chosen_.at(words_of(selected()))();
   }
 
 private:
@@ -89,8 +97,23 @@ private:
     add("drain", "Stop every VM, and have the daemon create none", drain_);
   }
 
+  void add_image_commands() {
+    auto& images = *app_.add_subcommand("image", "Store images with a daemon, and fetch them");
+    images.require_subcommand(1);
+    images.footer(image_footer);
+    auto add_one = [&](const char* name, const char* what, auto& target) {
+      auto& one = *images.add_subcommand(name, what);
+      chosen_[std::string{"image "} + name] = [&target] { return checked(target); };
+      add_arguments(one, target);
+    };
+    add_one("push", "Store a file, or go on with one that was begun", push_);
+    add_one("pull", "Fetch an image into a file", pull_);
+    add_one("list", "Show the images", image_list_);
+    add_one("remove", "Remove images, or what was begun of one", remove_);
+  }
+
   template <class Arguments>
-  CLI::App& command(const char* name, const char* what, const Arguments& target) {
+  CLI::App& command(const char* name, const char* what, Arguments& target) {
     chosen_[name] = [&target] { return checked(target); };
     return *app_.add_subcommand(name, what);
   }
@@ -106,7 +129,13 @@ private:
   }
 
   template <class Arguments>
-  static command_line checked(const Arguments& arguments) {
+  static command_line checked(Arguments& arguments) {
+    if constexpr (std::is_same_v<
+                    Arguments,
+                    image_push_arguments> || std::is_same_v<Arguments, image_pull_arguments>) {
+      if (auto problem = complete(arguments))
+        return *problem;
+    }
     if constexpr (std::is_base_of_v<run_options, Arguments>) {
       if (auto conflict = find_conflict(arguments))
         return *conflict;
@@ -115,29 +144,39 @@ private:
   }
 
   const CLI::App& selected() const {
-    auto chosen = app_.get_subcommands();
-    return chosen.empty() ? app_ : *chosen.front();
+    const auto* last = &app_;
+    for (auto chosen = last->get_subcommands(); !chosen.empty(); chosen = last->get_subcommands())
+      last = chosen.front();
+    return *last;
+  }
+
+  /// `list`, `image push`.
+  std::string words_of(const CLI::App& command) const {
+    const auto* above = command.get_parent();
+    return above == nullptr || above == &app_ ? command.get_name()
+                                              : words_of(*above) + ' ' + command.get_name();
   }
 
   /// CLI11's error as one sentence, with what was meant where that can be guessed.
   std::string sentence_of(const CLI::Error& error) const {
     auto see = selected().get_parent() == nullptr
                  ? std::string{"; see `crosvisor --help`"}
-                 : "; see `crosvisor " + selected().get_name() + " --help`";
+                 : "; see `crosvisor " + words_of(selected()) + " --help`";
     auto extra = selected().remaining();
     if (!extra.empty())
       return unexpected(extra.front()) + see;
-    if (&selected() == &app_)
+    if (&selected() == &app_ || !selected().get_subcommands(nullptr).empty())
       return "no command given" + see;
     return io::printable(error.what(), 400) + see;
   }
 
   std::string unexpected(const std::string& word) const {
     bool is_option = word.starts_with('-');
-    bool wants_command = !is_option && &selected() == &app_;
+    auto commands = selected().get_subcommands(nullptr);
+    bool wants_command = !is_option && !commands.empty();
     std::vector<std::string> known;
     if (wants_command) {
-      for (const auto* command : app_.get_subcommands(nullptr))
+      for (const auto* command : commands)
         known.push_back(command->get_name());
     }
     if (is_option) {
@@ -163,6 +202,10 @@ private:
   pass_arguments pass_;
   take_arguments take_;
   drain_arguments drain_;
+  image_push_arguments push_;
+  image_pull_arguments pull_;
+  image_list_arguments image_list_;
+  image_remove_arguments remove_;
   logs_arguments console_;
   logs_arguments logs_;
   create_partition_arguments partition_;

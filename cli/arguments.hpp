@@ -194,6 +194,32 @@ struct drain_arguments {
   connect_arguments connect;
 };
 
+/// `crosvisor image push`.
+struct image_push_arguments {
+  std::string path;
+  std::string name; ///< Of the image; always given once the command line was read.
+  connect_arguments connect;
+};
+
+/// `crosvisor image pull`.
+struct image_pull_arguments {
+  std::string name;
+  std::string path; ///< `-` is standard output; always given as well.
+  connect_arguments connect;
+};
+
+/// `crosvisor image list`.
+struct image_list_arguments {
+  output_format output = output_format::table;
+  connect_arguments connect;
+};
+
+/// `crosvisor image remove`.
+struct image_remove_arguments {
+  std::vector<std::string> names;
+  connect_arguments connect;
+};
+
 /// A text that was asked for: help or the version.
 struct text_answer {
   std::string text;
@@ -208,8 +234,9 @@ using command_line =
   std::variant<run_arguments, run_app_arguments, create_partition_arguments, create_idsig_arguments,
                create_composite_arguments, inspect_arguments, info_arguments, logs_arguments,
                verb_arguments, stop_arguments, list_arguments, watch_arguments, port_arguments,
-               balloon_arguments, pass_arguments, take_arguments, drain_arguments, text_answer,
-               usage_error>;
+               balloon_arguments, pass_arguments, take_arguments, drain_arguments,
+               image_push_arguments, image_pull_arguments, image_list_arguments,
+               image_remove_arguments, text_answer, usage_error>;
 
 /// Reads the arguments that follow the program's name. Opens nothing.
 command_line parse_arguments(const std::vector<std::string>& arguments);

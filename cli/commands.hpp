@@ -41,6 +41,12 @@ int pass(const pass_arguments& arguments);
 int take(const take_arguments& arguments);
 int drain(const drain_arguments& arguments);
 
+/// What there is of stored images, each over its connection to a daemon.
+int push_image(const image_push_arguments& arguments);
+int pull_image(const image_pull_arguments& arguments);
+int list_images(const image_list_arguments& arguments);
+int remove_images(const image_remove_arguments& arguments);
+
 /// Shows events until there are no more.
 int watch(const watch_arguments& arguments);
 

@@ -37,7 +37,90 @@ Knows composite disks, GPTs, qcow2, Android sparse images, APKs, idsigs, instanc
 encrypted stores and payload metadata. Opens what a composite disk names, with your rights.
 Ends with 0 for a sound file, 1 where there are problems, 2 where it can't be opened.)";
 
+constexpr const char* push_footer = R"(
+Examples:
+  crosvisor image push disk.img
+  crosvisor image push build/app-release.apk app.apk
+
+Without NAME the image is called as the file is. The file is checked by its SHA-256. What was
+begun of it, by a command that was killed or lost its daemon, goes on where it ended.)";
+
+constexpr const char* pull_footer = R"(
+Examples:
+  crosvisor image pull disk.img
+  crosvisor image pull disk.img - | sha256sum
+
+Without FILE the file is called as the image is; `-` is standard output. A file that is there is
+never touched.)";
+
+constexpr const char* image_list_footer = R"(
+Examples:
+  crosvisor image list
+  crosvisor image list -o jsonl
+
+Shows one's own, and with the permission "debug" everybody's. An image that a VM wrote to, or that
+was made in the store, has no checksum.)";
+
+constexpr const char* remove_footer = R"(
+An example:
+  crosvisor image remove disk.img app.apk
+
+An image that a VM has is not removed.)";
+
 } // namespace
+
+void add_arguments(CLI::App& app, image_push_arguments& target) {
+  app.footer(push_footer);
+  app.add_option("FILE", target.path, "The file to store")->required()->type_name("FILE");
+  add_checked(app, "NAME", "NAME", "What the image is called", image_word(target.name));
+  add_connect(app, target.connect);
+}
+
+void add_arguments(CLI::App& app, image_pull_arguments& target) {
+  app.footer(pull_footer);
+  add_checked(app, "NAME", "NAME", "The image to fetch", image_word(target.name))->required();
+  app.add_option("FILE", target.path, "The file to make")->type_name("FILE|-");
+  add_connect(app, target.connect);
+}
+
+void add_arguments(CLI::App& app, image_list_arguments& target) {
+  app.footer(image_list_footer);
+  add_output_format(app, target.output);
+  add_connect(app, target.connect);
+}
+
+void add_arguments(CLI::App& app, image_remove_arguments& target) {
+  app.footer(remove_footer);
+  app.add_option("NAME", target.names, "The images to remove")
+    ->required()
+    ->type_name("NAME...")
+    ->check(CLI::Validator{[](std::string& text) {
+                             std::string name;
+                             auto problem = image_word(name)(text);
+                             if (problem.empty())
+                               text = name;
+                             return problem;
+                           },
+                           ""});
+  add_connect(app, target.connect);
+}
+
+std::optional<usage_error> complete(image_push_arguments& arguments) {
+  if (!arguments.name.empty())
+    return std::nullopt;
+  auto slash = arguments.path.rfind('/');
+  auto file = slash == std::string::npos ? arguments.path : arguments.path.substr(slash + 1);
+  auto problem = image_word(arguments.name)(file);
+  if (problem.empty())
+    return std::nullopt;
+  return usage_error{problem + "; give a NAME behind the file"};
+}
+
+std::optional<usage_error> complete(image_pull_arguments& arguments) {
+  if (arguments.path.empty())
+    arguments.path = arguments.name;
+  return std::nullopt;
+}
 
 void add_arguments(CLI::App& app, create_partition_arguments& target) {
   app.footer(create_partition_footer);

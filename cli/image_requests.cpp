@@ -21,6 +21,7 @@
 #include <cstring>
 #include <future>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace crosvisor::cli {
@@ -113,12 +114,46 @@ outcome<io::unique_fd> open_to_read(const std::string& path) {
   return fd;
 }
 
+/// @returns its index among the files.
+outcome<std::uint32_t> add_input(const std::string& path, io::descriptor_set& files) {
+  if (auto image = stored_image_name(path))
+    return files.add_stored_image(std::move(*image));
+  auto input = open_to_read(path);
+  if (auto* end = std::get_if<early_end>(&input))
+    return *end;
+  return files.add(std::move(std::get<0>(input)));
+}
+
+/// What a file that is made, if it is one of this host's, and what ends the command early.
+using added_output = std::pair<std::optional<made_file>, std::optional<early_end>>;
+
+added_output add_output(const std::string& path, io::descriptor_set& files, file_ref& as,
+                        io::result<made_file> (*open)(const std::string&)) {
+  if (auto image = stored_image_name(path)) {
+    as = {path, files.add_stored_image(std::move(*image))};
+    return {};
+  }
+  auto output = open(path);
+  if (!output)
+    return {std::nullopt,
+            early_end{output.why().code == EEXIST ? conflict : usage, output.why().what}};
+  auto copy = output->duplicate();
+  if (!copy)
+    return {std::nullopt, early_end{infrastructure, copy.why().what}};
+  as = {path, files.add(std::move(*copy))};
+  return {std::move(*output), std::nullopt};
+}
+
 } // namespace
 
 template <class T, class Spec>
 outcome<T> image_requests::make(const std::string& subject, const Spec& spec,
                                 const vm_files& files) {
-  if (const auto* maker = std::get_if<image_maker_actor>(&maker_))
+  const auto* maker = std::get_if<image_maker_actor>(&maker_);
+  if (maker != nullptr && !files->stored_images().empty())
+    return early_end{usage, "image:" + io::printable(files->stored_images().begin()->second)
+                              + " is a daemon's, and none was named; give --connect"};
+  if (maker != nullptr)
     return await_answer<T>(system_, *maker, {}, subject, spec, files);
   auto& service = *std::get<connection*>(maker_);
   auto tickets = service.give(*files);
@@ -130,37 +165,29 @@ outcome<T> image_requests::make(const std::string& subject, const Spec& spec,
 
 outcome<idsig_info> image_requests::update_idsig(const std::string& apk, const std::string& idsig,
                                                  bool allow_unsigned) {
-  auto input = open_to_read(apk);
+  auto files = std::make_shared<io::descriptor_set>();
+  auto input = add_input(apk, *files);
   if (auto* end = std::get_if<early_end>(&input))
     return *end;
-  auto output = made_file::open_or_make(idsig);
-  if (!output)
-    return early_end{usage, output.why().what};
-  auto copy = output->duplicate();
-  if (!copy)
-    return early_end{infrastructure, copy.why().what};
-  auto files = std::make_shared<io::descriptor_set>();
-  idsig_spec spec{allow_unsigned, {apk, files->add(std::move(std::get<0>(input)))}, {}};
-  spec.idsig = {idsig, files->add(std::move(*copy))};
+  idsig_spec spec{allow_unsigned, {apk, std::get<std::uint32_t>(input)}, {}};
+  auto [output, end] = add_output(idsig, *files, spec.idsig, made_file::open_or_make);
+  if (end)
+    return *end;
   auto info = make<idsig_info>(apk, spec, files);
-  if (std::holds_alternative<idsig_info>(info))
+  if (output && std::holds_alternative<idsig_info>(info))
     output->keep();
   return info;
 }
 
 outcome<caf::ok_atom> image_requests::make_partition(const std::string& path,
                                                      const partition_spec& spec) {
-  auto output = made_file::make(path);
-  if (!output)
-    return early_end{output.why().code == EEXIST ? conflict : usage, output.why().what};
-  auto copy = output->duplicate();
-  if (!copy)
-    return early_end{infrastructure, copy.why().what};
   auto files = std::make_shared<io::descriptor_set>();
   auto wanted = spec;
-  wanted.file = {path, files->add(std::move(*copy))};
+  auto [output, end] = add_output(path, *files, wanted.file, made_file::make);
+  if (end)
+    return *end;
   auto made = make<caf::ok_atom>(path, wanted, files);
-  if (std::holds_alternative<caf::ok_atom>(made))
+  if (output && std::holds_alternative<caf::ok_atom>(made))
     output->keep();
   return made;
 }

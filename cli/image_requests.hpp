@@ -30,6 +30,7 @@ public:
                                    bool allow_unsigned);
 
   /// Makes the file `path`, which must not be there, a partition.
+  /// A path `image:NAME` of either is a stored image of the service's.
   outcome<caf::ok_atom> make_partition(const std::string& path, const partition_spec& spec);
 
 private:

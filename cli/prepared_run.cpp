@@ -60,6 +60,10 @@ std::optional<early_end> check_on_host(const run_options& options, const prepare
                                        const host_info& host) {
   if (auto end = check_choice(options, vm.config, host))
     return end;
+  if (const auto& stored = vm.files->stored_images(); !stored.empty())
+    return early_end{usage, shown_path(options) + ": image:" + stored.begin()->second
+                              + " is a daemon's, and here is none; start crosvisord, or name a "
+                                "file"};
   auto vmm = std::get<vmm_choice>(choose_vmm(vm.config, host)).vmm;
   if (auto fit = io::check_vm_files(vm.config, *vm.files, vmm); !fit)
     return early_end{usage, shown_path(options) + ": " + fit.why().what};

@@ -38,6 +38,10 @@ struct dispatch {
   int operator()(const pass_arguments& arguments) const { return pass(arguments); }
   int operator()(const take_arguments& arguments) const { return take(arguments); }
   int operator()(const drain_arguments& arguments) const { return drain(arguments); }
+  int operator()(const image_push_arguments& arguments) const { return push_image(arguments); }
+  int operator()(const image_pull_arguments& arguments) const { return pull_image(arguments); }
+  int operator()(const image_list_arguments& arguments) const { return list_images(arguments); }
+  int operator()(const image_remove_arguments& arguments) const { return remove_images(arguments); }
   int operator()(const text_answer& answer) const { return print(answer.text); }
   int operator()(const usage_error& error) const { return complain(usage, error.what); }
 };

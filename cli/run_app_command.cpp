@@ -8,6 +8,7 @@
 #include "crosvisor/cli/vm_run.hpp"
 #include "crosvisor/io/config/open_vm_files.hpp"
 #include "crosvisor/io/config/printable.hpp"
+#include "crosvisor/messages/stored_image.hpp"
 
 #include <unistd.h>
 
@@ -40,11 +41,20 @@ void tell(const std::string& what) {
   say("crosvisor: " + what + '\n');
 }
 
+/// Only the service knows whether an image is there. It is used as it is: the guest checks an
+/// idsig.
+bool is_stored_already(const std::string& path, const early_end& end) {
+  return stored_image_name(path) && end.exit_code == conflict;
+}
+
 std::optional<early_end> digest(image_requests& images, const std::string& apk,
                                 const std::string& idsig, bool allow_unsigned) {
   auto info = images.update_idsig(apk, idsig, allow_unsigned);
-  if (auto* end = std::get_if<early_end>(&info))
+  if (auto* end = std::get_if<early_end>(&info)) {
+    if (is_stored_already(idsig, *end))
+      return std::nullopt;
     return *end;
+  }
   if (!std::get<idsig_info>(info).was_current)
     tell("wrote " + io::printable(idsig, 4096));
   return std::nullopt;
@@ -52,11 +62,15 @@ std::optional<early_end> digest(image_requests& images, const std::string& apk,
 
 std::optional<early_end> make_if_missing(image_requests& images, const std::string& path,
                                          const partition_spec& spec) {
-  if (path.empty() || ::access(path.c_str(), F_OK) == 0 || errno != ENOENT)
+  auto is_stored = stored_image_name(path).has_value();
+  if (path.empty() || (!is_stored && (::access(path.c_str(), F_OK) == 0 || errno != ENOENT)))
     return std::nullopt;
   auto made = images.make_partition(path, spec);
-  if (auto* end = std::get_if<early_end>(&made))
+  if (auto* end = std::get_if<early_end>(&made)) {
+    if (is_stored_already(path, *end))
+      return std::nullopt;
     return *end;
+  }
   tell("made " + io::printable(path, 4096) + ", " + to_string(spec.type));
   return std::nullopt;
 }

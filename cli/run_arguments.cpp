@@ -30,7 +30,8 @@ An example:
   crosvisor run-app demo.apk demo.apk.idsig demo.instance.img assets/vm_config.json
 
 IDSIG is written where it is missing or not of this APK, INSTANCE is made where it is
-missing. Ctrl-C, output and exit codes are those of `crosvisor run`.)";
+missing. image:NAME instead of a file is one that the daemon stores. Ctrl-C, output and
+exit codes are those of `crosvisor run`.)";
 
 void add_run_options(CLI::App& app, run_options& run) {
   add_checked(app, "--name", "NAME", "What to call the VM", vm_name_into(run.name));

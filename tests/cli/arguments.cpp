@@ -250,3 +250,40 @@ CAF_TEST(each command for images has an example in its help) {
     CAF_CHECK(text({command, "--help"}).find(std::string{"  crosvisor "} + command)
               != std::string::npos);
 }
+
+CAF_TEST(the commands about images are read) {
+  auto push = std::get<image_push_arguments>(parse_arguments({"image", "push", "a/disk.img"}));
+  CAF_CHECK_EQUAL(push.path, "a/disk.img");
+  CAF_CHECK_EQUAL(push.name, "disk.img");
+  push = std::get<image_push_arguments>(parse_arguments({"image", "push", "x", "image:disk.img"}));
+  CAF_CHECK_EQUAL(push.name, "disk.img");
+  auto pull = std::get<image_pull_arguments>(parse_arguments({"image", "pull", "disk.img"}));
+  CAF_CHECK_EQUAL(pull.name + ' ' + pull.path, "disk.img disk.img");
+  pull = std::get<image_pull_arguments>(parse_arguments({"image", "pull", "image:disk.img", "-"}));
+  CAF_CHECK_EQUAL(pull.name + ' ' + pull.path, "disk.img -");
+  auto list = std::get<image_list_arguments>(parse_arguments({"image", "list", "-o", "jsonl"}));
+  CAF_CHECK(list.output == output_format::jsonl);
+  auto remove =
+    std::get<image_remove_arguments>(parse_arguments({"image", "remove", "a", "image:b"}));
+  CAF_REQUIRE_EQUAL(remove.names.size(), 2u);
+  CAF_CHECK_EQUAL(remove.names[0] + ' ' + remove.names[1], "a b");
+}
+
+CAF_TEST(what is wrong with a command about images is said) {
+  auto allowed = std::string{" is no name of an image; allowed are letters, digits, '.', '_' and "
+                             "'-', a letter first, at most 64"};
+  CAF_CHECK_EQUAL(problem({"image"}), "no command given; see `crosvisor image --help`");
+  CAF_CHECK_EQUAL(problem({"image", "pusj", "a"}),
+                  "unknown command \"pusj\"; did you mean \"push\"?; see `crosvisor image --help`");
+  CAF_CHECK_EQUAL(problem({"image", "push"}),
+                  "FILE is required; see `crosvisor image push --help`");
+  CAF_CHECK_EQUAL(problem({"image", "push", "7.img"}),
+                  "\"7.img\"" + allowed + "; give a NAME behind the file");
+  CAF_CHECK_EQUAL(problem({"image", "push", "a", "../b"}),
+                  "NAME: \"../b\"" + allowed + "; see `crosvisor image push --help`");
+  CAF_CHECK_EQUAL(problem({"image", "remove", "a", "/b"}),
+                  "NAME: \"/b\"" + allowed + "; see `crosvisor image remove --help`");
+  CAF_CHECK(text({"image", "push", "--help"}).find("crosvisor image push disk.img")
+            != std::string::npos);
+  CAF_CHECK(text({"image", "--help"}).find("push") != std::string::npos);
+}
