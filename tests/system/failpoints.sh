@@ -24,6 +24,9 @@ play "play=up"
 truncate -s 8192 part.img
 echo '{"name": "other", "kernel": "vmlinux", "params": "play=up", "disks": [
   {"writable": true, "partitions": [{"label": "a", "path": "part.img", "writable": true}]}]}' >other.json
+truncate -s 8192 stored.img
+echo '{"name": "other", "kernel": "vmlinux", "params": "play=up", "disks": [
+  {"writable": false, "image": "image:stored.img"}]}' >stored.json
 
 # As what interrupts a step of await does, too.
 trap 'exit 1' TERM INT
@@ -50,9 +53,14 @@ deed_output() {
   [ $? = 124 ]
 }
 deed_partition() { rm -f p.img && cli create-partition p.img 1M --type instance; }
+# Its image stays, as it is after a failure.
+deed_image() {
+  cli image push stored.img && cli image remove stored.img && cli image push stored.img \
+    && cli run --detach stored.json && cli stop other --force
+}
 # What is done at its start is what counts.
 deed_start() { :; }
-readonly deeds=(start life output partition force)
+readonly deeds=(start life output partition force image)
 
 # -- what is there --------------------------------------------------------------
 
