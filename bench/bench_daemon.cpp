@@ -18,7 +18,8 @@ namespace {
 /// Whom every system has, and who has nothing.
 constexpr uid_t nobody = 65534;
 
-/// One that was free a moment ago.
+} // namespace
+
 std::uint16_t free_port() {
   io::unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr_in address{};
@@ -30,6 +31,8 @@ std::uint16_t free_port() {
     throw std::runtime_error(io::last_failure("a free port").what);
   return ntohs(address.sin_port);
 }
+
+namespace {
 
 void run(const std::string& line) {
   auto said = tests::ask(line);
@@ -51,7 +54,8 @@ bench_daemon::bench_daemon(const std::string& qemu) : port_(free_port()) {
                 "{\"socket\": {\"path\": \"" + socket() + "\"}, \"tls\": {\"listen\": \"127.0.0.1:"
                   + std::to_string(port_) + "\", \"certificate\": \"" + pki
                   + "server.pem\", \"key\": \"" + pki + "server.key\", \"ca\": \"" + pki
-                  + "ca.pem\"}, \"permissions\": {\"debug\": {\"subjects\": [\"CN=client\"]}}, "
+                  + "ca.pem\"}, \"permissions\": {\"debug\": {\"subjects\": [\"CN=client\"]}, "
+                    "\"manage\": {\"subjects\": [\"CN=client\"]}}, "
                     "\"programs\": {"
                   + (qemu.empty() ? "" : "\"qemu\": \"" + qemu + "\", ") + "\"vsock_device\": \""
                   + CROSVISOR_VSOCK_PROGRAM
@@ -88,6 +92,15 @@ connection_options bench_daemon::by_socket() const {
 program_line bench_daemon::command(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), CROSVISOR_PROGRAM);
   return {std::move(arguments), {"CROSVISOR_CONNECT=unix:" + socket()}};
+}
+
+program_line bench_daemon::command_by_tls(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(), CROSVISOR_PROGRAM);
+  auto files = client_files(folder_);
+  return {std::move(arguments),
+          {"CROSVISOR_CONNECT=tls://127.0.0.1:" + std::to_string(port_),
+           "CROSVISOR_CERTIFICATE=" + files.certificate, "CROSVISOR_KEY=" + files.key,
+           "CROSVISOR_CA=" + files.ca}};
 }
 
 std::unique_ptr<connection> bench_daemon::connect() const {

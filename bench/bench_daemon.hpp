@@ -8,11 +8,15 @@
 
 #include <caf/scoped_actor.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace crosvisor::bench {
+
+/// A TCP port of the loopback's that was free a moment ago.
+std::uint16_t free_port();
 
 /// `crosvisord` in a directory of its own, with a Unix socket and TLS on the loopback.
 class bench_daemon {
@@ -33,6 +37,9 @@ public:
 
   /// `crosvisor ARGUMENT...` as whoever runs this.
   program_line command(std::vector<std::string> arguments) const;
+
+  /// The same over TLS, as somebody of another host.
+  program_line command_by_tls(std::vector<std::string> arguments) const;
 
   std::unique_ptr<connection> connect() const;
   std::unique_ptr<connection> connect_by_tls() const;

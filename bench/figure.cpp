@@ -97,6 +97,7 @@ const std::vector<figure_entry>& all_figures() {
     {"keeper", "what a keeper adds to a start, and its memory", make_keeper_figure},
     {"adoption", "a daemon that was killed, until it is there again with 100 VMs",
      make_adoption_figure},
+    {"images", "a file that is pushed over TLS, against curl and openssl", make_image_figure},
     {"events", "events to 1,000 subscribers, against sending them alone", make_events_figure},
   };
   return all;

@@ -69,5 +69,6 @@ std::unique_ptr<figure> make_create_figure(summary& to);
 std::unique_ptr<figure> make_keeper_figure(summary& to);
 std::unique_ptr<figure> make_adoption_figure(summary& to);
 std::unique_ptr<figure> make_events_figure(summary& to);
+std::unique_ptr<figure> make_image_figure(summary& to);
 
 } // namespace crosvisor::bench

@@ -15,7 +15,7 @@ declare -rA packages_for=(
   [run]="qemu-system-x86 qemu-utils nbdkit"
   [judges]="apksigner cryptsetup-bin fdisk fsverity gdisk iproute2 libnbd-bin
     protobuf-compiler qemu-utils"
-  [bench]="cryptsetup-bin fsverity libbenchmark-dev libvirt-clients
+  [bench]="cryptsetup-bin curl fsverity libbenchmark-dev libvirt-clients
     libvirt-daemon libvirt-daemon-driver-qemu openssl"
   [lint]="clang-format clang-tidy shellcheck"
   [fuzz]="clang libclang-rt-dev"
