@@ -27,7 +27,8 @@ constexpr std::size_t wanted_vms = 1000;
 constexpr std::size_t at_once = 32;
 /// Descriptors for what comes and goes.
 constexpr std::size_t spare_descriptors = 200;
-constexpr std::size_t descriptors_per_vm = 24;
+/// They run before it is counted how many descriptors a VM takes.
+constexpr std::size_t early_vms = 32;
 constexpr int scrapes = 100;
 
 caller this_process() {
@@ -40,12 +41,16 @@ caller this_process() {
 class scrape_figure final : public figure {
 public:
   explicit scrape_figure(summary& to) {
+    auto descriptors = open_descriptor_count();
+    start(early_vms);
+    auto per_vm = (open_descriptor_count() - descriptors) / early_vms + 1;
     auto room = descriptor_limit() - std::min(descriptor_limit(), open_descriptor_count());
-    vms_ = std::min(wanted_vms, (room - std::min(room, spare_descriptors)) / descriptors_per_vm);
+    auto more = (room - std::min(room, spare_descriptors)) / per_vm;
+    vms_ = std::min(wanted_vms, early_vms + more);
     if (vms_ < wanted_vms)
       to.note("scrape: " + std::to_string(vms_) + " VMs, not " + std::to_string(wanted_vms)
               + ": the limit of descriptors is " + std::to_string(descriptor_limit()));
-    start(vms_);
+    start(vms_ - early_vms);
     auto& service = stand_ins_.service();
     door_options options;
     options.service = service.embedded().handle();
