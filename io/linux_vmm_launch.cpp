@@ -3,12 +3,9 @@
 #include "crosvisor/io/failpoint.hpp"
 #include "crosvisor/io/guest/early_failure.hpp"
 #include "crosvisor/io/guest/guest_door.hpp"
-#include "crosvisor/io/linux_vmm.hpp"
-#include "crosvisor/io/listening_socket.hpp"
+#include "crosvisor/io/linux_vmm_resources.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/tap_interface.hpp"
-#include "crosvisor/io/vm_files.hpp"
-#include "crosvisor/io/vmm/file_server.hpp"
 
 #include <fcntl.h>
 
@@ -16,27 +13,6 @@
 #include <utility>
 
 namespace crosvisor::io {
-
-struct vmm_resources {
-  vm_file_descriptors files;
-  vm_confinement confinement; // Goes after all processes.
-  std::unique_ptr<runtime_dir> dir;
-  log_dir logs;
-  std::shared_ptr<console_log> console;
-  std::shared_ptr<console_log> log;
-  std::shared_ptr<console_log> vmm_log;
-  std::shared_ptr<console_log> failures;
-  std::shared_ptr<crash_files> crashes;
-  std::unique_ptr<vsock_device> device;
-  std::unique_ptr<companions> beside;
-  std::vector<unique_fd> disk_ends;  // The VMM's, of its connections to disk servers.
-  std::vector<unique_fd> share_ends; // The same, to file servers.
-  unique_fd gdb;
-  pstore_memory pstore;
-  control_endpoint endpoint;
-  vm_description vm;
-  std::shared_ptr<child_process> child;
-};
 
 namespace {
 
@@ -168,55 +144,6 @@ linux_vmm::launch_result linux_vmm::make_resources(launch_request& request, vmm_
   return nullptr;
 }
 
-/// They have the VM's cgroup, and its creator's rights.
-result<void> linux_vmm::make_file_servers(const launch_request& request, vmm_resources& made) {
-  const auto& all = request.config.devices.shared_directories;
-  if (all.empty())
-    return {};
-  auto programs = find_file_server(host_.share_program);
-  if (!programs)
-    return programs.why();
-  auto user = file_server_user(request.owner);
-  if (!user)
-    return user.why();
-  for (const auto& shared : all) {
-    auto connection = connect_file_server(*made.dir);
-    if (!connection)
-      return connection.why();
-    auto command =
-      file_server_command(*programs, request.files->get(shared.directory.index), shared.writable,
-                          connection->server.get(), made.vmm_log->writer());
-    made.confinement.join_cgroup(command);
-    command.user = *user;
-    if (auto done = made.beside->start("file server", command); !done)
-      return failure{done.why().code, "file server: " + done.why().what};
-    made.vm.devices.shares.push_back({shared.tag, connection->vmm.get()});
-    made.share_ends.push_back(std::move(connection->vmm));
-  }
-  return {};
-}
-
-/// The debugger's port is taken here, so that it is known to be free, and no other address is.
-result<void> linux_vmm::make_devices(const launch_request& request, vmm_resources& made) {
-  const auto& devices = request.config.devices;
-  if (devices.gdb_port != 0) {
-    auto port = listen_tcp("127.0.0.1", static_cast<std::uint16_t>(devices.gdb_port));
-    if (!port)
-      return failure{port.why().code, "gdb: " + port.why().what};
-    made.gdb = std::move(*port);
-    made.vm.devices.gdb = made.gdb.get();
-  }
-  if (!devices.pstore)
-    return {};
-  auto memory = pstore_memory::copy(request.files->get(devices.pstore.index));
-  if (!memory)
-    return memory.why();
-  made.pstore = std::move(*memory);
-  made.vm.devices.pstore = made.pstore.fd();
-  made.vm.devices.pstore_bytes = made.pstore.size_bytes();
-  return {};
-}
-
 result<void> linux_vmm::make_control(const vmm_driver& driver, vmm_resources& made) {
   if (auto why = injected(failpoint::make_control))
     return *why;
@@ -229,19 +156,6 @@ result<void> linux_vmm::make_control(const vmm_driver& driver, vmm_resources& ma
   if (driver.reopens() == reopened_files::all)
     return made.confinement.let_into(*made.dir, made.vm);
   return {};
-}
-
-/// They come by the door, whichever way the VM has its vsock. What comes late must not keep the
-/// folder locked, which the VM's next life wants: so it is opened once more.
-void linux_vmm::make_crash_files(const device_config& devices, vmm_resources& made) {
-  if (devices.crash_files == 0 || !host_.door)
-    return;
-  auto folder = std::make_shared<const unique_fd>(
-    ::openat(made.logs.fd->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  made.crashes = std::make_shared<crash_files>(
-    host_.log_loop, made.vm.cid, [folder] { return *folder ? folder : nullptr; },
-    log_bounds{std::uint64_t{devices.crash_file_kib} << 10, devices.crash_files});
-  host_.door->add(made.vm.cid, made.crashes);
 }
 
 /// The kernel's where the registry has claimed the CID there, else a device's where there is one.

@@ -26,6 +26,31 @@ vm CID ready      TIME
 vm CID finished   exit 0
 vm CID dead: shutdown   TIME"
 
+begin "a shared directory and a crash file, as another user"
+mkdir -m 700 shared
+echo "the greeting of alice" >shared/greeting
+chown -R "$alice:$alice" shared
+cat >devices.json <<END
+{
+  "name": "devices",
+  "kernel": "$guest/vmlinux",
+  "initrd": "$guest/initramfs.cpio",
+  "params": "quiet crosvisor.demo=devices crosvisor.crash=1",
+  "memory_mib": 128, "vmm": "qemu", "accel": "tcg",
+  "shared_directories": [{"tag": "kept", "path": "shared", "writable": true}]
+}
+END
+as "$alice" run devices.json
+equal "the exit code" "$status" 0
+equal "what the guest wrote and whose it is" "$(stat -c %u shared/answer) $(cat shared/answer)" \
+  "$alice from the guest"
+as "$alice" console devices
+like "its console" "$out" '*kept has the greeting of alice*'
+as "$alice" logs devices --crash
+equal "its crash file" "$out" "crash 1 of the guest"
+as "$bob" logs devices --crash
+check "nobody else reads it" [ "$status" != 0 ]
+
 begin "a guest's port"
 cat >vm.json <<END
 {
