@@ -94,14 +94,14 @@ void add_arguments(CLI::App& app, image_remove_arguments& target) {
   app.add_option("IMAGE", target.names, "The images to remove")
     ->required()
     ->type_name("IMAGE...")
-    ->check(CLI::Validator{[](std::string& text) {
-                             std::string name;
-                             auto problem = image_word(name)(text);
-                             if (problem.empty())
-                               text = name;
-                             return problem;
-                           },
-                           ""});
+    ->transform(CLI::Validator{[](std::string& text) {
+                                 std::string name;
+                                 auto problem = image_word(name)(text);
+                                 if (problem.empty())
+                                   text = name;
+                                 return problem;
+                               },
+                               ""});
   add_connect(app, target.connect);
 }
 

@@ -32,7 +32,7 @@ CAF_TEST(people see columns) {
 CAF_TEST(programs see an object or one a line) {
   CAF_CHECK_EQUAL(
     image_report({some[1]}, output_format::jsonl, now),
-    R"({"schema":1,"name":"state.img","size_bytes":10485760,"in_use":false,"sha256":null,"owner":"subject \"CN=bob\"","stored":"2026-11-24T07:30:00.000Z"}
+    R"({"schema":1,"name":"state.img","size_bytes":10485760,"in_use":false,"sha256":null,"owner":"subject \"CN=bob\"","stored":"2026-11-24T06:10:00.000Z"}
 )");
   CAF_CHECK_EQUAL(image_report({}, output_format::json, now),
                   "{\n  \"schema\": 1,\n  \"images\": []\n}\n");
