@@ -27,7 +27,9 @@ io::result<void> enter_namespaces() {
   auto uid = std::to_string(::geteuid());
   auto gid = std::to_string(::getegid());
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC) != 0)
-    return io::last_failure("this host allows no user namespace (unshare)");
+    return io::last_failure("no user namespace is allowed here (unshare); a daemon's unit needs "
+                            "RestrictNamespaces=user net "
+                            "ipc for shared directories");
   for (const auto& [path, text] : {std::pair{"/proc/self/setgroups", std::string{"deny"}},
                                    {"/proc/self/uid_map", "0 " + uid + " 1"},
                                    {"/proc/self/gid_map", "0 " + gid + " 1"}})
