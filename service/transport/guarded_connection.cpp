@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <utility>
 
 namespace crosvisor::transport {
@@ -23,10 +25,18 @@ constexpr std::chrono::milliseconds longest_pause = std::chrono::seconds{2};
 using caf::io::receive_policy;
 using caf::io::network::operation;
 
+/// CAF's own handles are descriptors' numbers, and it cleans up by handle a while after it has
+/// closed the descriptor: what it knows of a connection that got the same number meanwhile would be
+/// gone.
+caf::io::connection_handle next_handle() {
+  static std::atomic<std::int64_t> last{0};
+  return caf::io::connection_handle::from_int(++last);
+}
+
 } // namespace
 
-guarded_connection::guarded_connection(caf::io::connection_handle handle, connection_terms terms)
-    : scribe(handle), terms_(std::move(terms)) {}
+guarded_connection::guarded_connection(connection_terms terms)
+    : scribe(next_handle()), terms_(std::move(terms)) {}
 
 bool guarded_connection::tick(clock::time_point now) {
   if (ending_)

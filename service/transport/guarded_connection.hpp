@@ -47,7 +47,7 @@ class guarded_connection : public caf::io::scribe {
 public:
   using clock = std::chrono::steady_clock;
 
-  guarded_connection(caf::io::connection_handle handle, connection_terms terms);
+  explicit guarded_connection(connection_terms terms);
 
   /// Sends and checks signs of life and deadlines.
   /// @returns whether it wants to be called again, in a moment.

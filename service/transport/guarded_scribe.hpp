@@ -23,8 +23,7 @@ public:
   template <class... Ts>
   guarded_scribe(caf::io::network::default_multiplexer& loop,
                  caf::io::network::native_socket socket, connection_terms terms, Ts&&... policy)
-      : guarded_connection(caf::io::network::conn_hdl_from_socket(socket), std::move(terms)),
-        stream_(loop, socket, std::forward<Ts>(policy)...) {}
+      : guarded_connection(std::move(terms)), stream_(loop, socket, std::forward<Ts>(policy)...) {}
 
 protected:
   caf::io::network::stream& stream() override { return stream_; }

@@ -61,7 +61,7 @@ void tls_stream::handle_event(operation event) {
 tls_connection::tls_connection(caf::io::network::default_multiplexer& loop, io::unique_fd socket,
                                connection_terms terms, std::shared_ptr<tls_session> session,
                                tls_policy::failure_handler on_failure)
-    : guarded_connection(caf::io::network::conn_hdl_from_socket(socket.get()), std::move(terms)),
+    : guarded_connection(std::move(terms)),
       session_(std::move(session)),
       stream_(loop, socket.release(), *session_, std::move(on_failure), *this) {}
 

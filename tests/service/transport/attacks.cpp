@@ -90,6 +90,10 @@ CAF_TEST(memory stays flat while connections come and go) {
   CAF_CHECK_LESS(server.memory_kib(), before + 2048);
 }
 
+CAF_TEST(who comes as another goes is served) {
+  run("4000 clients of which each follows another");
+}
+
 CAF_TEST(mutated frames harm nobody) {
   run("20000 mutated frames");
 }

@@ -5,7 +5,9 @@
 
 #include <caf/test/dsl.hpp>
 
+#include <atomic>
 #include <random>
+#include <thread>
 
 namespace crosvisor::tests {
 
@@ -197,6 +199,25 @@ std::string send_mutated(const attack_target& target) {
   return "";
 }
 
+/// Each takes over what the service had for one that just went: its descriptor's number, too.
+std::string follow_each_other(const attack_target& target) {
+  constexpr int threads = 40, connections = 100;
+  std::atomic<int> unserved = 0;
+  std::vector<std::thread> clients;
+  for (int thread = 0; thread < threads; ++thread)
+    clients.emplace_back([&, thread] {
+      for (int i = 0; i < connections; ++i) {
+        auto own = own_node(static_cast<std::uint8_t>(30 + thread));
+        own.host[5] = static_cast<std::uint8_t>(i);
+        raw_peer peer{target.connect()};
+        unserved += peer.greet(own) && peer.served() ? 0 : 1;
+      }
+    });
+  for (auto& client : clients)
+    client.join();
+  return unserved == 0 ? "" : std::to_string(unserved) + " clients were not served";
+}
+
 } // namespace
 
 std::vector<attack> large_attacks() {
@@ -213,6 +234,7 @@ std::vector<attack> large_attacks() {
      [](const attack_target& target) { return come_and_go(target, 1000); }},
     {"10000 connections that come and go",
      [](const attack_target& target) { return come_and_go(target, 10000); }},
+    {"4000 clients of which each follows another", follow_each_other},
     {"20000 mutated frames", send_mutated},
   };
 }
