@@ -39,7 +39,9 @@ CAF_TEST(a stored image has a place until its descriptor is put there) {
   CAF_CHECK_EQUAL(index, 1u);
   CAF_CHECK_EQUAL(files.size(), 2u);
   CAF_CHECK_EQUAL(files.get(index), -1);
-  CAF_CHECK_EQUAL(files.duplicate()->stored_images().at(index), "disk.img");
+  auto copies = files.duplicate();
+  CAF_REQUIRE(copies);
+  CAF_CHECK_EQUAL(copies->stored_images().at(index), "disk.img");
   files.put(index, unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)});
   CAF_CHECK(files.get(index) >= 0);
   CAF_CHECK(files.stored_images().empty());

@@ -99,7 +99,10 @@ CAF_TEST(stored images stand among the tickets in their order) {
     CAF_CHECK(static_cast<bool>(left(put->tickets[index])));
   descriptor_set stored;
   stored.add_stored_image("only");
-  CAF_CHECK_EQUAL(client->put(stored)->tickets.at(0), "image:only");
+  auto only = client->put(stored);
+  CAF_REQUIRE(only);
+  CAF_REQUIRE_EQUAL(only->tickets.size(), 1u);
+  CAF_CHECK_EQUAL(only->tickets[0], "image:only");
 }
 
 CAF_TEST(what the service left is taken once) {
