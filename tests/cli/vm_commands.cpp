@@ -238,10 +238,13 @@ CAF_TEST(a port of a guest on another host is a stream) {
   answers().connect_stream = [](door self, vm_cid, std::uint32_t port,
                                 caf::timespan) -> caf::result<std::uint64_t> {
     auto client = caf::actor_cast<stream_client_actor>(self->current_sender());
-    self->delayed_send(client, 0s, stream_piece{port, "hello", false});
-    self->delayed_send(client, 0s, closed_atom::value, std::uint64_t{port},
-                       refusal_of(vm_errc::wrong_state, "VM 2048 is dead: crash"));
-    return port;
+    auto answer = self->make_response_promise<std::uint64_t>();
+    // What is sent behind the answer comes after it.
+    answer.deliver(std::uint64_t{port});
+    self->send(client, stream_piece{port, "hello", false});
+    self->send(client, closed_atom::value, std::uint64_t{port},
+               refusal_of(vm_errc::wrong_state, "VM 2048 is dead: crash"));
+    return answer;
   };
   auto made = connect_port(service, {"demo", 5555, {}, {}});
   CAF_REQUIRE_EQUAL(told(made), "done");
