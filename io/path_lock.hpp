@@ -14,7 +14,8 @@ namespace crosvisor::io {
 /// was removed before they had its lock tries again, so that no two hold a path's.
 class path_lock {
 public:
-  /// Does not wait. EBUSY where another process holds it: `"PATH" is in use by process 4711`.
+  /// Blocks for a second at most, for a holder that is just ending. EBUSY where another process
+  /// holds it: `"PATH" is in use by process 4711`.
   static result<path_lock> take(const std::string& path);
 
   path_lock(path_lock&&) = default;
