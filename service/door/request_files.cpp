@@ -114,7 +114,7 @@ stored_uses uses_of(const vm_config& config) {
       if (partition.writable)
         list.add(partition.image, stored_use::write);
   }
-  list.add(config.app.instance, stored_use::write);
+  list.add(config.app.instance, stored_use::write).add(config.devices.pstore, stored_use::write);
   return list.add(config.app.encrypted_storage, stored_use::write).take();
 }
 
