@@ -25,7 +25,24 @@ namespace crosvisor::io {
 namespace {
 
 constexpr std::array<std::string_view, failpoint_count> names{
-  "claim_cid", "save_cid", "build_images", "make_image", "write_file", "replace_record", "remove_record", "write_journal", "start_keeper", "keeper_started", "hear_up", "hear_exit", "hear_connection", "take_connection", "ask_keeper", "signal_keeper", "note_vm", "release_keeper", "life_aside", "find_keepers", "greet_keeper", "hear_hello", "adopt_vm", "serve", "begin_keeper", "welcome_service", "record_exit", "exit_recorded", "release_vm", "step_aside", "make_runtime_dir", "make_logs", "make_vsock", "make_disk_server", "make_control", "start_vmm", "vmm_started", "tell_up", "ask_vmm", "signal_vmm", "tell_exit", "remove_runtime_dir", "guest_connected", "connect_guest", "open_output", "put_ticket", "take_ticket", "begin_upload", "put_piece", "store_image", "image_stored", "remove_image", "open_image",
+  "claim_cid",        "save_cid",        "build_images",
+  "make_image",       "write_file",      "replace_record",
+  "remove_record",    "write_journal",   "start_keeper",
+  "keeper_started",   "hear_up",         "hear_exit",
+  "hear_connection",  "take_connection", "ask_keeper",
+  "signal_keeper",    "note_vm",         "release_keeper",
+  "life_aside",       "find_keepers",    "greet_keeper",
+  "hear_hello",       "adopt_vm",        "serve",
+  "begin_keeper",     "welcome_service", "record_exit",
+  "exit_recorded",    "release_vm",      "step_aside",
+  "make_runtime_dir", "make_logs",       "make_vsock",
+  "make_disk_server", "make_control",    "start_vmm",
+  "vmm_started",      "tell_up",         "ask_vmm",
+  "signal_vmm",       "tell_exit",       "remove_runtime_dir",
+  "guest_connected",  "connect_guest",   "open_output",
+  "put_ticket",       "take_ticket",     "begin_upload",
+  "put_piece",        "store_image",     "image_stored",
+  "remove_image",     "open_image",
 };
 
 } // namespace

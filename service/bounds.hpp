@@ -3,8 +3,8 @@
 // and what happens at it, and those that are constants.
 #pragma once
 
-#include "crosvisor/io/log/log_bounds.hpp"
 #include "crosvisor/io/images/image_index.hpp"
+#include "crosvisor/io/log/log_bounds.hpp"
 #include "crosvisor/io/tickets/ticket_store.hpp"
 #include "crosvisor/service/transport/transport.hpp"
 

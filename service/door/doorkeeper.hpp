@@ -9,8 +9,8 @@
 #include "crosvisor/service/door/door_metrics.hpp"
 #include "crosvisor/service/door/gate.hpp"
 #include "crosvisor/service/door/passed_words.hpp"
-#include "crosvisor/service/door/stream_table.hpp"
 #include "crosvisor/service/door/request_files.hpp"
+#include "crosvisor/service/door/stream_table.hpp"
 #include "crosvisor/service/door/vm_table.hpp"
 
 #include <caf/send.hpp>

@@ -227,7 +227,8 @@ CAF_TEST(each kind of log is its own) {
   }
   auto wrong = refusal({"demo", static_cast<log_kind>(77), {}, false});
   CAF_CHECK_EQUAL(wrong.code, 0);
-  CAF_CHECK_EQUAL(wrong.what, "there is no such kind of log; there are console, log, vmm and crash");
+  CAF_CHECK_EQUAL(wrong.what,
+                  "there is no such kind of log; there are console, log, vmm and crash");
 }
 
 CAF_TEST(logs that are not kept are not found) {

@@ -271,8 +271,8 @@ CAF_TEST(without a debugger and a network nothing listens and nothing is sent) {
 CAF_TEST(under tcg threads of a core are shown by a processor of another maker) {
   auto vm = described_devices_vm();
   vm.accel = accel_kind::tcg;
-  CAF_CHECK(has(values(command(vm), "-cpu"),
-                "qemu64,+popcnt,+sse4.1,+sse4.2,+ssse3,vendor=GenuineIntel"));
+  CAF_CHECK(
+    has(values(command(vm), "-cpu"), "qemu64,+popcnt,+sse4.1,+sse4.2,+ssse3,vendor=GenuineIntel"));
   vm.devices.topology = {2, 2, 1};
   CAF_CHECK(has(values(command(vm), "-cpu"), "qemu64,+popcnt,+sse4.1,+sse4.2,+ssse3"));
 }
