@@ -36,20 +36,22 @@ install(FILES "${PROJECT_BINARY_DIR}/crosvisor-config.cmake"
 # crosvisor.hpp, and what it includes; no more is promised to anybody.
 set(headers
   crosvisor.hpp
-  actors/cid_pool.hpp actors/timeouts.hpp
-  io/backend.hpp io/config/json_document.hpp io/config/open_vm_files.hpp
-  io/config/vm_config_file.hpp io/descriptor_set.hpp io/disk/composite_disk.hpp
-  io/host/installed_file.hpp io/image_builder.hpp io/job_control.hpp io/log/log_bounds.hpp
-  io/log/log_store.hpp io/result.hpp io/tickets/ticket_store.hpp io/unique_fd.hpp
-  io/vmm/confinement.hpp
-  messages/atoms.hpp messages/caller.hpp messages/door_messages.hpp messages/error.hpp
-  messages/fwd.hpp messages/host_info.hpp messages/image_spec.hpp messages/interfaces.hpp
-  messages/limit_info.hpp messages/local_types.hpp messages/payload_status.hpp
-  messages/register_types.hpp messages/type_ids.hpp messages/vm_config.hpp messages/vm_event.hpp
-  messages/vm_history.hpp messages/vm_info.hpp messages/vm_state.hpp
-  service/bounds.hpp service/caller_directory.hpp service/connection.hpp service/directories.hpp
+  actors/cid_pool.hpp actors/timeouts.hpp io/backend.hpp io/config/json_document.hpp
+  io/config/open_vm_files.hpp io/config/vm_config_file.hpp io/descriptor_set.hpp
+  io/disk/composite_disk.hpp io/host/installed_file.hpp io/image_builder.hpp
+  io/images/image_folder.hpp io/images/image_index.hpp io/job_control.hpp io/log/log_bounds.hpp
+  io/log/log_store.hpp io/result.hpp io/stream/outflow.hpp
+  io/tickets/ticket_store.hpp io/unique_fd.hpp io/vmm/confinement.hpp messages/atoms.hpp
+  messages/caller.hpp messages/device_config.hpp messages/door_messages.hpp messages/error.hpp
+  messages/file_ref.hpp messages/fwd.hpp messages/host_info.hpp messages/image_spec.hpp
+  messages/interfaces.hpp messages/limit_info.hpp messages/local_types.hpp messages/metrics.hpp
+  messages/payload_status.hpp messages/register_types.hpp messages/stored_image.hpp
+  messages/stream_piece.hpp messages/type_ids.hpp messages/vm_config.hpp messages/vm_event.hpp
+  messages/vm_history.hpp messages/vm_info.hpp messages/vm_state.hpp service/bounds.hpp
+  service/caller_directory.hpp service/connection.hpp service/directories.hpp
   service/embedded_service.hpp service/endpoint.hpp service/process_dir.hpp service/service.hpp
-  service/service_host.hpp service/transport/tls_identity.hpp service/transport/transport.hpp)
+  service/service_host.hpp service/transport/tls_identity.hpp
+  service/transport/transport.hpp)
 foreach(header IN LISTS headers)
   cmake_path(GET header PARENT_PATH folder)
   install(FILES ${header} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/crosvisor/${folder}"
