@@ -84,12 +84,17 @@ CAF_TEST(each event has an id and a name of its own and the document has both) {
 
 namespace {
 
+/// In a chroot / is no mount, and can't be made private: there what is mounted may be seen by
+/// others until it is unmounted.
+bool make_mounts_private() {
+  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 || errno == EINVAL;
+}
+
 /// Makes a place for the journal's socket that this process alone has, and listens there.
 int listen_as_journal() {
   if (::unshare(::geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0
-      || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0
-      || ::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0 || ::mkdir("/run/systemd", 0755) != 0
-      || ::mkdir("/run/systemd/journal", 0755) != 0)
+      || !make_mounts_private() || ::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0
+      || ::mkdir("/run/systemd", 0755) != 0 || ::mkdir("/run/systemd/journal", 0755) != 0)
     return -1;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -127,6 +132,7 @@ CAF_TEST(the journal is sent the fields of lines and events) {
     std::size_t sent = 0;
     while (receive_from(socket) != "(nothing)\n")
       ++sent;
+    ::umount2("/run", MNT_DETACH);
     return text + "--\n" + std::to_string(sent);
   });
   CAF_CHECK_EQUAL(said, "MESSAGE=vm 2048 runs\nPRIORITY=6\nSYSLOG_IDENTIFIER="
