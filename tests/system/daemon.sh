@@ -37,8 +37,10 @@ end_daemon() { # SIGNAL
   await_end
 }
 
+users=
+[ -z "${CROSVISOR_VMM_UID-}" ] || users=", \"vmm\": {\"first_uid\": $CROSVISOR_VMM_UID}"
 readonly good="{\"log\": \"debug\", // a comment
- \"programs\": {\"qemu\": \"$CROSVISOR_QEMU\"}}"
+ \"programs\": {\"qemu\": \"$CROSVISOR_QEMU\"}$users}"
 
 begin "the version and the help"
 run_daemon --version
@@ -82,7 +84,7 @@ equal "standard error" "$err" "crosvisord: \"$socket\" is in use by process $pid
 check "the clients' socket is there" [ -S "$socket" ]
 
 begin "SIGHUP reads the configuration anew"
-configure '{"log": "info", "images": {"workers": 1}}'
+configure "{\"log\": \"info\", \"images\": {\"workers\": 1}$users}"
 kill -HUP "$pid"
 await_line '*daemon uses a changed "images" from its next start on'
 await_line '*daemon read its configuration anew'

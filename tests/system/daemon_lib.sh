@@ -17,6 +17,9 @@ readonly alice=60101 bob=60102
 
 # Writes daemon.json; PERMISSIONS is the object's content, MORE are further keys.
 configure() { # PERMISSIONS [MORE]
+  local users=
+  [ -z "${CROSVISOR_VMM_UID-}" ] || users=",
+  \"vmm\": {\"first_uid\": $CROSVISOR_VMM_UID}"
   cat >daemon.json <<END
 {
   // Written by a test.
@@ -24,7 +27,7 @@ configure() { # PERMISSIONS [MORE]
   "permissions": {$1},
   "programs": {"qemu": "$work/bin/qemu"},
   "references": {"grace_s": 1},
-  "log": "info"${2:+,
+  "log": "info"$users${2:+,
   $2}
 }
 END
