@@ -92,6 +92,18 @@ mkdir -m 755 alice
 chown "$alice" alice
 daemon_runner=(setpriv --reuid "$alice" --regid "$alice" --clear-groups --)
 daemon_options=(--user)
+# She has programs of her own where she can't reach those that were built.
+if [ "${CROSVISOR_VMM_UID-}" = 0 ]; then
+  mkdir -m 755 programs
+  cp "$(dirname "$daemon")"/{crosvisord,crosvisor-keeper,crosvisor-vsock} programs
+  cp -L --remove-destination "$stand_ins/qemu-system-x86_64" bin/qemu
+  cat >programs/run <<END
+#!/bin/bash
+exec env --default-signal=INT,HUP,TERM "$work/programs/crosvisord" "\${@:4}"
+END
+  chmod 755 programs/run
+  daemon_runner+=("$work/programs/run")
+fi
 socket_before=$CROSVISOR_CONNECT run_before=$CROSVISOR_RUNTIME_DIR state_before=$CROSVISOR_STATE_DIR
 export CROSVISOR_CONNECT=unix:$work/alice/daemon.sock
 export CROSVISOR_RUNTIME_DIR=$work/alice/run CROSVISOR_STATE_DIR=$work/alice/state
