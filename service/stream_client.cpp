@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/service/stream_client.hpp"
 
+#include "crosvisor/actors/monitor_set.hpp"
 #include "crosvisor/messages/error.hpp"
 
 #include <caf/exit_reason.hpp>
@@ -27,7 +28,7 @@ public:
 
   static inline const char* name = "stream-client";
 
-  explicit stream_client_state(pointer self) : self_(self) {}
+  explicit stream_client_state(pointer self) : self_(self), monitors_(self) {}
 
   stream_end_actor::behavior_type make_behavior(stream_options options);
 
@@ -47,6 +48,7 @@ private:
   bool is_mine(std::uint64_t number) const { return socket_ && !ending_ && number == number_; }
 
   pointer self_;
+  actors::monitor_set monitors_;
   stream_options options_;
   std::uint64_t number_ = 0;
   std::shared_ptr<io::credited_socket> socket_;
@@ -114,7 +116,7 @@ stream_end_actor::behavior_type stream_client_state::make_behavior(stream_option
     else if (!ending_)
       closed(std::move(lost));
   });
-  self_->monitor(options_.door);
+  monitors_.add(options_.door.address());
   auto broken = [this] {
     self_->send(options_.door, caf::close_atom::value, stream_atom::value, number_);
     closed(caf::make_error(vm_errc::io_failed, "the service sent what was not asked for"));

@@ -11,7 +11,7 @@ namespace crosvisor::door {
 namespace {
 
 template <class T, class... Words>
-caf::typed_response_promise<T> make(image_client_actor::pointer self,
+caf::typed_response_promise<T> make(image_client_actor::stateful_pointer<actors::monitoring> self,
                                     const image_client_options& options, Words... words) {
   auto answer = self->make_response_promise<T>();
   self->request(options.service, options.bound, create_atom::value, std::move(words)...)
@@ -29,12 +29,13 @@ caf::typed_response_promise<T> make(image_client_actor::pointer self,
 
 } // namespace
 
-image_client_actor::behavior_type image_client(image_client_actor::pointer self,
-                                               image_client_options options) {
+image_client_actor::behavior_type
+image_client(image_client_actor::stateful_pointer<actors::monitoring> self,
+             image_client_options options) {
   self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
   self->set_default_handler(caf::drop);
-  self->monitor(options.client);
-  self->monitor(options.door);
+  self->state.monitors.add(options.client.address());
+  self->state.monitors.add(options.door.address());
   return {
     [options](const job_progress& far) { caf::send_as(options.door, options.client, far); },
     [self, options](create_atom, partition_spec& spec, vm_files& files) {

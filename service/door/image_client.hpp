@@ -2,8 +2,10 @@
 // Has an image made for somebody in another process.
 #pragma once
 
+#include "crosvisor/actors/monitor_set.hpp"
 #include "crosvisor/messages/interfaces.hpp"
 
+#include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 namespace crosvisor::door {
@@ -20,7 +22,8 @@ struct image_client_options {
 
 /// Asks the service for one image, which is cancelled when this actor goes down. Monitors the
 /// client and the door, ends with the first of them, or when the image is made.
-image_client_actor::behavior_type image_client(image_client_actor::pointer self,
-                                               image_client_options options);
+image_client_actor::behavior_type
+image_client(image_client_actor::stateful_pointer<actors::monitoring> self,
+             image_client_options options);
 
 } // namespace crosvisor::door

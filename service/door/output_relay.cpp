@@ -8,13 +8,14 @@
 
 namespace crosvisor::door {
 
-output_relay_actor::behavior_type output_relay(output_relay_actor::pointer self,
-                                               output_relay_options options) {
+output_relay_actor::behavior_type
+output_relay(output_relay_actor::stateful_pointer<actors::monitoring> self,
+             output_relay_options options) {
   self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
   self->set_default_handler(caf::drop);
-  self->monitor(options.vm);
-  self->monitor(options.reader);
-  self->monitor(options.door);
+  self->state.monitors.add(options.vm.address());
+  self->state.monitors.add(options.reader.address());
+  self->state.monitors.add(options.door.address());
   return {
     [options](output_chunk& piece) {
       caf::send_as(options.door, options.reader, std::move(piece));
