@@ -3,15 +3,14 @@
 
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/io/logging.hpp"
+#include "crosvisor/io/timed_lock.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
-#include <thread>
 
 namespace crosvisor::io {
 
@@ -43,17 +42,8 @@ void write_pid(int file) {
 }
 
 /// A child that a holder was making when it was killed has its lock, too, until it executes its
-/// program: so whoever takes over from one that was killed tries for a while.
-bool lock_soon(int file) {
-  constexpr int tries = 50;
-  constexpr std::chrono::milliseconds pause{20};
-  for (int i = 1; ::flock(file, LOCK_EX | LOCK_NB) != 0; ++i) {
-    if (errno != EWOULDBLOCK || i == tries)
-      return false;
-    std::this_thread::sleep_for(pause); // Nothing tells of a lock that is free.
-  }
-  return true;
-}
+/// program: so whoever takes over from one that was killed waits for a while.
+constexpr std::chrono::seconds patience{1};
 
 } // namespace
 
@@ -65,7 +55,7 @@ result<path_lock> path_lock::take(const std::string& path) {
     unique_fd file{::open(name.c_str(), flags, 0600)};
     if (!file)
       return last_failure("lock " + in_quotes(name));
-    if (!lock_soon(file.get())) {
+    if (!lock_within(file.get(), patience)) {
       if (errno == EWOULDBLOCK)
         return failure{EBUSY, in_quotes(path) + " is in use by " + holder_of(file.get())};
       return last_failure("lock " + in_quotes(name));

@@ -3,6 +3,7 @@
 
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/private_dir.hpp"
+#include "crosvisor/io/timed_lock.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -12,7 +13,6 @@
 #include <cerrno>
 #include <chrono>
 #include <string_view>
-#include <thread>
 
 namespace crosvisor {
 
@@ -24,15 +24,7 @@ constexpr std::string_view prefix = "run-";
 /// a few files, so that whoever waits for longer waits for a process that was stopped.
 class shared_lock {
 public:
-  explicit shared_lock(int dir) : dir_(dir) {
-    constexpr int tries = 500;
-    for (int i = 0; i < tries && !held_; ++i) {
-      held_ = ::flock(dir, LOCK_EX | LOCK_NB) == 0;
-      if (!held_)
-        // flock(2) waits without a bound or not at all.
-        std::this_thread::sleep_for(std::chrono::milliseconds{10});
-    }
-  }
+  explicit shared_lock(int dir) : dir_(dir), held_(io::lock_within(dir, std::chrono::seconds{5})) {}
   shared_lock(const shared_lock&) = delete;
   shared_lock& operator=(const shared_lock&) = delete;
   ~shared_lock() { ::flock(dir_, LOCK_UN); }
@@ -41,7 +33,7 @@ public:
 
 private:
   int dir_;
-  bool held_ = false;
+  bool held_;
 };
 
 io::unique_fd open_folder(int parent, const std::string& name) {
