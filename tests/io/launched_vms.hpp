@@ -23,6 +23,18 @@ struct launch_report {
   vmm_exit exit;
 };
 
+/// Callbacks that report; `to` outlives them.
+inline io::vmm_callbacks callbacks_to(mailbox<launch_report>& to) {
+  io::vmm_callbacks made;
+  made.on_up = [&to](int pid) { to.put({"up", pid, {}, {}, {}}); };
+  made.on_launch_failed = [&to](io::launch_failure where, std::string words) {
+    to.put({"failed", 0, where, std::move(words), {}});
+  };
+  made.on_fault = [&to](std::string words) { to.put({"fault", 0, {}, std::move(words), {}}); };
+  made.on_exit = [&to](vmm_exit exit) { to.put({"exit", 0, {}, {}, std::move(exit)}); };
+  return made;
+}
+
 /// The part that fixtures of launches have in common.
 struct launched_vms {
   holdings before;
@@ -63,16 +75,7 @@ struct launched_vms {
   }
 
   std::shared_ptr<io::vmm_process> launch(io::launch_request what) {
-    io::vmm_callbacks to;
-    to.on_up = [this](int pid) { reports.put({"up", pid, {}, {}, {}}); };
-    to.on_launch_failed = [this](io::launch_failure where, std::string words) {
-      reports.put({"failed", 0, where, std::move(words), {}});
-    };
-    to.on_fault = [this](std::string words) {
-      reports.put({"fault", 0, {}, std::move(words), {}});
-    };
-    to.on_exit = [this](vmm_exit exit) { reports.put({"exit", 0, {}, {}, std::move(exit)}); };
-    return launcher->launch(std::move(what), std::move(to));
+    return launcher->launch(std::move(what), callbacks_to(reports));
   }
 };
 

@@ -126,16 +126,7 @@ struct device_guest {
   }
 
   std::shared_ptr<io::vmm_process> launch(io::launch_request what) {
-    io::vmm_callbacks to;
-    to.on_up = [this](int pid) { reports.put({"up", pid, {}, {}, {}}); };
-    to.on_launch_failed = [this](io::launch_failure where, std::string words) {
-      reports.put({"failed", 0, where, std::move(words), {}});
-    };
-    to.on_fault = [this](std::string words) {
-      reports.put({"fault", 0, {}, std::move(words), {}});
-    };
-    to.on_exit = [this](vmm_exit exit) { reports.put({"exit", 0, {}, {}, std::move(exit)}); };
-    return launcher->launch(std::move(what), std::move(to));
+    return launcher->launch(std::move(what), callbacks_to(reports));
   }
 
   /// Reads the console up to a line with these words.

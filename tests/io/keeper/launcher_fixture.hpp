@@ -75,18 +75,7 @@ struct launcher_fixture {
     return made;
   }
 
-  io::vmm_callbacks callbacks() {
-    io::vmm_callbacks to;
-    to.on_up = [this](int pid) { reports.put({"up", pid, {}, {}, {}}); };
-    to.on_launch_failed = [this](io::launch_failure where, std::string words) {
-      reports.put({"failed", 0, where, std::move(words), {}});
-    };
-    to.on_fault = [this](std::string words) {
-      reports.put({"fault", 0, {}, std::move(words), {}});
-    };
-    to.on_exit = [this](vmm_exit exit) { reports.put({"exit", 0, {}, {}, std::move(exit)}); };
-    return to;
-  }
+  io::vmm_callbacks callbacks() { return callbacks_to(reports); }
 
   std::shared_ptr<io::guest_streams> make_streams() {
     return service->streams->make_streams(
