@@ -2,22 +2,21 @@
 #include "crosvisor/cli/image_report.hpp"
 
 #include "crosvisor/cli/event_json.hpp"
-#include "crosvisor/cli/json_parts.hpp"
+#include "crosvisor/cli/list_text.hpp"
 #include "crosvisor/cli/vm_report.hpp"
 #include "crosvisor/io/config/printable.hpp"
-#include "crosvisor/messages/vm_event.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <tuple>
+#include <iterator>
+#include <utility>
 
 namespace crosvisor::cli {
 
 namespace {
 
 using json = nlohmann::ordered_json;
-using row = std::array<std::string, 6>;
 
 /// With one digit behind the point, where that says something.
 std::string size_words(std::uint64_t bytes) {
@@ -35,7 +34,7 @@ std::string size_words(std::uint64_t bytes) {
   return text.data();
 }
 
-row row_of(const image_info& image, std::int64_t now_ms) {
+table_cells row_of(const image_info& image, std::int64_t now_ms) {
   constexpr std::size_t shown_digits = 12;
   return {io::printable(image.name),
           size_words(image.size_bytes),
@@ -46,21 +45,10 @@ row row_of(const image_info& image, std::int64_t now_ms) {
 }
 
 std::string image_table(const std::vector<image_info>& images, std::int64_t now_ms) {
-  constexpr std::size_t gap = 2;
-  std::vector<row> rows{{"NAME", "SIZE", "STATE", "SHA256", "OWNER", "SINCE"}};
+  std::vector<table_cells> rows{{"NAME", "SIZE", "STATE", "SHA256", "OWNER", "SINCE"}};
   for (const auto& image : images)
     rows.push_back(row_of(image, now_ms));
-  std::array<std::size_t, std::tuple_size_v<row>> widths{};
-  for (const auto& cells : rows)
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      widths[i] = std::max(widths[i], cells[i].size() + gap);
-  std::string text;
-  for (const auto& cells : rows) {
-    for (std::size_t i = 0; i + 1 < cells.size(); ++i)
-      text += cells[i] + std::string(widths[i] - cells[i].size(), ' ');
-    text += cells.back() + '\n';
-  }
-  return text;
+  return table_text(rows);
 }
 
 json image_json(const image_info& image) {
@@ -75,19 +63,9 @@ std::string image_report(const std::vector<image_info>& images, output_format ho
                          std::int64_t now_ms) {
   if (how == output_format::table)
     return image_table(images, now_ms);
-  if (how == output_format::jsonl) {
-    std::string lines;
-    for (const auto& image : images) {
-      json object{{"schema", event_schema}};
-      object.update(image_json(image));
-      lines += json_text(object, false);
-    }
-    return lines;
-  }
-  auto all = json::array();
-  for (const auto& image : images)
-    all.push_back(image_json(image));
-  return json_text({{"schema", event_schema}, {"images", all}}, true);
+  std::vector<json> all;
+  std::transform(images.begin(), images.end(), std::back_inserter(all), image_json);
+  return list_json("images", std::move(all), how);
 }
 
 } // namespace crosvisor::cli

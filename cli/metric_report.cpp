@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/cli/metric_report.hpp"
 
-#include "crosvisor/cli/json_parts.hpp"
+#include "crosvisor/cli/list_text.hpp"
 #include "crosvisor/io/config/printable.hpp"
-#include "crosvisor/messages/vm_event.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -51,18 +49,11 @@ std::string value_text(const metric_family& family, const metric_sample& sample)
 }
 
 std::string metric_table(const std::vector<metric_family>& families) {
-  constexpr std::size_t gap = 2;
-  std::vector<std::pair<std::string, std::string>> rows{{"METRIC", "VALUE"}};
+  std::vector<table_cells> rows{{"METRIC", "VALUE"}};
   for (const auto& family : families)
     for (const auto& sample : family.samples)
-      rows.emplace_back(io::printable(title_of(family, sample), 512), value_text(family, sample));
-  std::size_t width = 0;
-  for (const auto& row : rows)
-    width = std::max(width, row.first.size() + gap);
-  std::string text;
-  for (const auto& [title, value] : rows)
-    text += title + std::string(width - title.size(), ' ') + value + '\n';
-  return text;
+      rows.push_back({io::printable(title_of(family, sample), 512), value_text(family, sample)});
+  return table_text(rows);
 }
 
 json sample_json(const metric_family& family, const metric_sample& sample) {
@@ -80,16 +71,16 @@ json sample_json(const metric_family& family, const metric_sample& sample) {
           {"buckets", buckets}};
 }
 
+/// Each sample by itself.
 std::string metric_lines(const std::vector<metric_family>& families) {
-  std::string lines;
+  std::vector<json> all;
   for (const auto& family : families)
     for (const auto& sample : family.samples) {
-      json object{
-        {"schema", event_schema}, {"name", family.name}, {"kind", to_string(family.kind)}};
+      json object{{"name", family.name}, {"kind", to_string(family.kind)}};
       object.update(sample_json(family, sample));
-      lines += json_text(object, false);
+      all.push_back(std::move(object));
     }
-  return lines;
+  return list_json("metrics", std::move(all), output_format::jsonl);
 }
 
 } // namespace
@@ -99,7 +90,7 @@ std::string metric_report(const std::vector<metric_family>& families, output_for
     return metric_table(families);
   if (how == output_format::jsonl)
     return metric_lines(families);
-  json all = json::array();
+  std::vector<json> all;
   for (const auto& family : families) {
     json samples = json::array();
     for (const auto& sample : family.samples)
@@ -109,7 +100,7 @@ std::string metric_report(const std::vector<metric_family>& families, output_for
                    {"help", family.help},
                    {"samples", samples}});
   }
-  return json_text({{"schema", event_schema}, {"metrics", all}}, true);
+  return list_json("metrics", std::move(all), how);
 }
 
 } // namespace crosvisor::cli

@@ -4,6 +4,7 @@
 #include "crosvisor/cli/event_json.hpp"
 #include "crosvisor/cli/exit_code.hpp"
 #include "crosvisor/cli/json_parts.hpp"
+#include "crosvisor/cli/list_text.hpp"
 #include "crosvisor/io/config/printable.hpp"
 #include "crosvisor/messages/vm_event.hpp"
 
@@ -18,10 +19,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr std::size_t columns = 8;
-using row = std::array<std::string, columns>;
-constexpr std::array<const char*, columns> titles{"CID", "NAME",   "STATE",    "OWNER",
-                                                  "VMM", "MEMORY", "RESTARTS", "SINCE"};
 constexpr std::size_t state_column = 2;
 
 style style_of(const vm_info& vm) {
@@ -30,7 +27,7 @@ style style_of(const vm_info& vm) {
   return vm.state == vm_state::started || vm.state == vm_state::ready ? style::good : style::plain;
 }
 
-row row_of(const vm_info& vm, const vm_shown& with) {
+table_cells row_of(const vm_info& vm, const vm_shown& with) {
   return {std::to_string(vm.cid),
           io::printable(vm.name),
           state_words(vm),
@@ -41,33 +38,15 @@ row row_of(const vm_info& vm, const vm_shown& with) {
           age(vm.created_ms, with.now_ms)};
 }
 
-/// The columns are as wide as they must be, the last one as it comes.
-std::string line_of(const row& cells, const std::array<std::size_t, columns>& widths, style state,
-                    const term& paint) {
-  constexpr std::size_t gap = 2;
-  std::string line;
-  for (std::size_t i = 0; i < columns; ++i) {
-    line += i == state_column ? paint.paint(state, cells[i]) : cells[i];
-    if (i + 1 < columns)
-      line += std::string(widths[i] + gap - cells[i].size(), ' ');
-  }
-  return line + '\n';
-}
-
 std::string list_table(const std::vector<vm_info>& vms, const vm_shown& with) {
-  row head;
-  std::copy(titles.begin(), titles.end(), head.begin());
-  std::vector<row> rows{head};
+  std::vector<table_cells> rows{
+    {"CID", "NAME", "STATE", "OWNER", "VMM", "MEMORY", "RESTARTS", "SINCE"}};
   for (const auto& vm : vms)
     rows.push_back(row_of(vm, with));
-  std::array<std::size_t, columns> widths{};
-  for (const auto& cells : rows)
-    for (std::size_t i = 0; i < columns; ++i)
-      widths[i] = std::max(widths[i], cells[i].size());
-  auto text = line_of(rows[0], widths, style::plain, with.paint);
-  for (std::size_t i = 0; i < vms.size(); ++i)
-    text += line_of(rows[i + 1], widths, style_of(vms[i]), with.paint);
-  return text;
+  return table_text(rows, [&](std::size_t line, std::size_t column, const std::string& cell) {
+    return line > 0 && column == state_column ? with.paint.paint(style_of(vms[line - 1]), cell)
+                                              : cell;
+  });
 }
 
 json owner_json(const caller& owner, const user_names& users) {
@@ -188,19 +167,10 @@ std::string state_words(const vm_info& vm) {
 std::string list_report(const std::vector<vm_info>& vms, output_format how, const vm_shown& with) {
   if (how == output_format::table)
     return list_table(vms, with);
-  std::string lines;
-  auto all = json::array();
-  for (const auto& vm : vms) {
-    json object = how == output_format::jsonl ? json{{"schema", event_schema}} : json::object();
-    add_vm_json(object, vm, with.users);
-    if (how == output_format::jsonl)
-      lines += json_text(object, false);
-    else
-      all.push_back(std::move(object));
-  }
-  if (how == output_format::jsonl)
-    return lines;
-  return json_text({{"schema", event_schema}, {"vms", std::move(all)}}, true);
+  std::vector<json> all;
+  for (const auto& vm : vms)
+    add_vm_json(all.emplace_back(), vm, with.users);
+  return list_json("vms", std::move(all), how);
 }
 
 std::string vm_report(const vm_info& vm, output_format how, const vm_shown& with) {
