@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvisor/io/keeper/keeper_session.hpp"
 
+#include "crosvisor/io/keeper/keeper_request.hpp"
 #include "crosvisor/io/keeper/keeper_values.hpp"
 #include "crosvisor/io/keeper/value_arrays.hpp"
 #include "crosvisor/io/logging.hpp"
 #include "crosvisor/io/tickets/descriptor_packet.hpp"
-
-#include <fcntl.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,41 +21,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t max_bound_ms = 3'600'000;
-
-std::vector<unique_fd> copy_of(const stream_socket& socket) {
-  std::vector<unique_fd> fds;
-  if (socket && *socket)
-    if (unique_fd copy{::fcntl(socket->get(), F_DUPFD_CLOEXEC, 3)})
-      fds.push_back(std::move(copy));
-  return fds;
-}
-
-/// Duplicates of as many as a packet takes, from that one on.
-result<std::vector<unique_fd>> copies_of(const descriptor_set& files, std::uint64_t first) {
-  std::vector<unique_fd> copies;
-  for (auto i = first; i < files.size() && copies.size() < max_packet_descriptors; ++i) {
-    unique_fd copy{::fcntl(files.get(static_cast<std::uint32_t>(i)), F_DUPFD_CLOEXEC, 3)};
-    if (!copy)
-      return last_failure("duplicate a VM's descriptors");
-    copies.push_back(std::move(copy));
-  }
-  return copies;
-}
-
-/// What a service asks for, as it is read.
-struct request {
-  json asked;
-  std::vector<unique_fd> fds;
-  std::uint64_t id = 0; ///< 0: there is none.
-
-  /// False: it isn't there, or is none in its range.
-  template <class T>
-  bool read(const char* key, T& to) const {
-    auto found = asked.find(key);
-    value_reader values;
-    return found != asked.end() && values.read(*found, to, key);
-  }
-};
 
 class linux_keeper_session final : public keeper_session,
                                    public std::enable_shared_from_this<linux_keeper_session> {
@@ -98,7 +62,7 @@ public:
   void forget_left() override { left_ = nullptr; }
 
 private:
-  using handler = bool (linux_keeper_session::*)(request&);
+  using handler = bool (linux_keeper_session::*)(keeper_request&);
 
   struct entry {
     const char* type;
@@ -113,7 +77,7 @@ private:
 
   /// False when it is no packet of a service's.
   bool serve(keeper_packet packet) {
-    request now{json::parse(packet.text, nullptr, false), std::move(packet.fds)};
+    keeper_request now{json::parse(packet.text, nullptr, false), std::move(packet.fds)};
     std::string type;
     if (!now.asked.is_object() || !now.read("type", type))
       return false;
@@ -164,7 +128,7 @@ private:
 
   // -- what is asked of the VMM ----------------------------------------------------
 
-  bool ask(request& of) {
+  bool ask(keeper_request& of) {
     std::uint8_t what = 0;
     if (!of.read("what", what) || what > static_cast<std::uint8_t>(vmm_request::resume))
       return false;
@@ -173,7 +137,7 @@ private:
     return true;
   }
 
-  bool get_balloon(request& of) {
+  bool get_balloon(keeper_request& of) {
     auto* process = running(of.id);
     if (process == nullptr)
       return true;
@@ -191,7 +155,7 @@ private:
     return true;
   }
 
-  bool set_balloon(request& of) {
+  bool set_balloon(keeper_request& of) {
     std::uint64_t size = 0;
     if (!of.read("size_bytes", size))
       return false;
@@ -200,7 +164,7 @@ private:
     return true;
   }
 
-  bool connect(request& of) {
+  bool connect(keeper_request& of) {
     std::uint32_t port = 0;
     std::uint64_t bound_ms = 0;
     if (!of.read("port", port) || !of.read("bound_ms", bound_ms))
@@ -226,7 +190,7 @@ private:
     send(answer_of(id, 0, {}), std::move(fds));
   }
 
-  bool signal(request& of) {
+  bool signal(keeper_request& of) {
     int number = 0;
     if (!of.read("number", number) || (number != SIGTERM && number != SIGKILL))
       return false;
@@ -246,7 +210,7 @@ private:
   // -- of the guest's streams --------------------------------------------------------
 
   /// Null: there is none of that number any more.
-  bool find_socket(request& of, stream_socket& socket) {
+  bool find_socket(keeper_request& of, stream_socket& socket) {
     if (of.asked.contains("connection")) {
       std::uint64_t number = 0;
       if (!of.read("connection", number))
@@ -259,11 +223,11 @@ private:
     return true;
   }
 
-  bool take_output(request& of) { return read_from_guest(of, &guest_streams::take_output); }
+  bool take_output(keeper_request& of) { return read_from_guest(of, &guest_streams::take_output); }
 
-  bool take_status(request& of) { return read_from_guest(of, &guest_streams::take_status); }
+  bool take_status(keeper_request& of) { return read_from_guest(of, &guest_streams::take_status); }
 
-  bool read_from_guest(request& of, void (guest_streams::*read)(stream_socket)) {
+  bool read_from_guest(keeper_request& of, void (guest_streams::*read)(stream_socket)) {
     stream_socket socket;
     if (!find_socket(of, socket))
       return false;
@@ -272,7 +236,7 @@ private:
     return true;
   }
 
-  bool let_go(request& of) {
+  bool let_go(keeper_request& of) {
     std::uint64_t number = 0;
     if (!of.read("connection", number))
       return false;
@@ -280,13 +244,13 @@ private:
     return true;
   }
 
-  bool open_output(request& of) {
+  bool open_output(keeper_request& of) {
     if (of.fds.size() == 1)
       vm_->streams().write_output_to(std::move(of.fds.front()));
     return true;
   }
 
-  bool add_reader(request& of) {
+  bool add_reader(keeper_request& of) {
     std::uint64_t reader = 0;
     if (!of.read("reader", reader) || !readers_->add(reader))
       return false;
@@ -294,7 +258,7 @@ private:
     return true;
   }
 
-  bool grant(request& of) {
+  bool grant(keeper_request& of) {
     std::uint64_t reader = 0, bytes = 0;
     if (!of.read("reader", reader) || !of.read("bytes", bytes))
       return false;
@@ -302,7 +266,7 @@ private:
     return true;
   }
 
-  bool remove_reader(request& of) {
+  bool remove_reader(keeper_request& of) {
     std::uint64_t reader = 0;
     if (!of.read("reader", reader))
       return false;
@@ -310,14 +274,14 @@ private:
     return true;
   }
 
-  bool finish(request& of) {
+  bool finish(keeper_request& of) {
     vm_->finish([answer = answering(of.id)] { answer({}); });
     return true;
   }
 
   // -- of the keeper --------------------------------------------------------------------
 
-  bool get_origin(request& of) {
+  bool get_origin(keeper_request& of) {
     std::uint64_t first = 0;
     if (!of.read("first", first))
       return false;
@@ -334,7 +298,7 @@ private:
     return true;
   }
 
-  bool note(request& of) {
+  bool note(keeper_request& of) {
     std::string key, value;
     if (!of.read("key", key) || !of.read("value", value))
       return false;
@@ -342,7 +306,7 @@ private:
     return true;
   }
 
-  bool release(request& of) {
+  bool release(keeper_request& of) {
     auto aside = false;
     if (of.asked.contains("aside") && !of.read("aside", aside))
       return false;
