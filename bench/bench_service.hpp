@@ -2,13 +2,17 @@
 // The service that is measured, as the command embeds it, in a directory of its own.
 #pragma once
 
+#include "crosvisor/bench/measure.hpp"
+#include "crosvisor/messages/error.hpp"
 #include "crosvisor/service/embedded_service.hpp"
 #include "crosvisor/tests/io/temp_dir.hpp"
 
 #include <caf/scoped_actor.hpp>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace crosvisor::bench {
@@ -45,6 +49,17 @@ public:
 
   /// Ends the VMs, and with them the service.
   void shut_down();
+
+  /// An actor's answer; throws what it refuses.
+  template <class T, class Actor, class... Words>
+  T ask(const Actor& whom, const Words&... words) {
+    T got;
+    (*self_)
+      ->request(whom, patience, words...)
+      .receive([&](T& value) { got = std::move(value); },
+               [](const caf::error& why) { throw std::runtime_error(sentence_of(why)); });
+    return got;
+  }
 
   caf::scoped_actor& self() { return *self_; }
   const embedded_service& embedded() const noexcept { return *service_; }

@@ -28,13 +28,6 @@ struct system_config : caf::actor_system_config {
   system_config() { register_types(*this); }
 };
 
-template <class Task>
-double time(Task task) {
-  auto began = now_ns();
-  task();
-  return seconds(now_ns() - began);
-}
-
 class composite_figure final : public figure {
 public:
   composite_figure() {
@@ -57,11 +50,11 @@ public:
   int repetitions() const override { return rounds; }
 
   sample measure() override {
-    one_.push_back(time([this] { build(); }));
-    bare_.push_back(time(write_memory_files));
+    one_.push_back(time_of([this] { build(); }));
+    bare_.push_back(time_of(write_memory_files));
     if (one_.size() % 10 == 0) {
-      many_.push_back(time([this] { build_by_pool(); }));
-      loop_.push_back(time([this] {
+      many_.push_back(time_of([this] { build_by_pool(); }));
+      loop_.push_back(time_of([this] {
         for (std::size_t i = 0; i < at_once; ++i)
           build();
       }));

@@ -17,9 +17,6 @@ constexpr std::size_t wanted_vms = 1000;
 /// They run before the memory is measured first, so that threads, code and what grows once is
 /// there.
 constexpr std::size_t early_vms = 32;
-constexpr std::size_t at_once = 32;
-/// Descriptors for what comes and goes.
-constexpr std::size_t spare_descriptors = 200;
 constexpr int requests = 2000;
 constexpr double p99_target = 5e-3;
 constexpr double bytes_target = 16 * 1024;
@@ -30,17 +27,12 @@ using list_actor = caf::typed_actor<caf::replies_to<list_atom>::with<list>>;
 class list_figure final : public figure {
 public:
   explicit list_figure(summary& to) {
-    auto descriptors = open_descriptor_count();
-    start(early_vms);
-    auto per_vm = (open_descriptor_count() - descriptors) / early_vms + 1;
-    auto room = descriptor_limit() - std::min(descriptor_limit(), open_descriptor_count());
-    vms_ = std::min(wanted_vms, (room - std::min(room, spare_descriptors)) / per_vm);
+    vms_ = std::min(wanted_vms, stand_ins_.start_some(early_vms));
     if (vms_ < wanted_vms)
       to.note("list: " + std::to_string(vms_) + " VMs, not " + std::to_string(wanted_vms)
-              + ": each takes " + std::to_string(per_vm) + " descriptors, and the limit is "
-              + std::to_string(descriptor_limit()));
+              + ": the limit of descriptors is " + std::to_string(descriptor_limit()));
     auto before = measure_own_memory();
-    start(vms_);
+    stand_ins_.start(vms_);
     auto after = measure_own_memory();
     resident_ = (after.resident - before.resident) / static_cast<double>(vms_);
     allocated_ = (after.allocated - before.allocated) / static_cast<double>(vms_);
@@ -57,10 +49,10 @@ public:
   sample measure() override {
     ours_first_ = !ours_first_;
     if (ours_first_)
-      ours_.push_back(time([&] { ask(stand_ins_.service().embedded().handle()); }));
-    bare_.push_back(time([&] { ask(rival_); }));
+      ours_.push_back(time_of([&] { ask(stand_ins_.service().embedded().handle()); }));
+    bare_.push_back(time_of([&] { ask(rival_); }));
     if (!ours_first_)
-      ours_.push_back(time([&] { ask(stand_ins_.service().embedded().handle()); }));
+      ours_.push_back(time_of([&] { ask(stand_ins_.service().embedded().handle()); }));
     return {ours_.back(), {{"bare_us", bare_.back() * 1e6}}};
   }
 
@@ -77,33 +69,9 @@ public:
   }
 
 private:
-  void start(std::size_t count) {
-    while (count > 0) {
-      std::vector<vm_actor> created;
-      for (auto n = std::min(count, at_once); n > 0; --n, --count) {
-        auto next = stand_ins_.next();
-        created.push_back(stand_ins_.create(next));
-      }
-      stand_ins_.service().start(created);
-    }
-  }
-
   template <class Actor>
   list ask(const Actor& whom) {
-    list got;
-    stand_ins_.service()
-      .self()
-      ->request(whom, patience, list_atom::value)
-      .receive([&](list& all) { got = std::move(all); },
-               [](const caf::error& why) { throw std::runtime_error(sentence_of(why)); });
-    return got;
-  }
-
-  template <class Task>
-  static double time(Task task) {
-    auto began = now_ns();
-    task();
-    return seconds(now_ns() - began);
+    return stand_ins_.service().ask<list>(whom, list_atom::value);
   }
 
   stand_ins stand_ins_;

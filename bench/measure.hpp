@@ -28,6 +28,14 @@ inline double seconds(std::int64_t ns) {
   return static_cast<double>(ns) / 1e9;
 }
 
+/// How long it takes, in seconds.
+template <class Task>
+double time_of(Task task) {
+  auto began = now_ns();
+  task();
+  return seconds(now_ns() - began);
+}
+
 /// The value that the given part of all samples does not exceed (nearest rank); 0 of none.
 inline double percentile(std::vector<double> samples, double part) {
   if (samples.empty())

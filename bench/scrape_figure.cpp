@@ -24,9 +24,6 @@ namespace crosvisor::bench {
 namespace {
 
 constexpr std::size_t wanted_vms = 1000;
-constexpr std::size_t at_once = 32;
-/// Descriptors for what comes and goes.
-constexpr std::size_t spare_descriptors = 200;
 /// They run before it is counted how many descriptors a VM takes.
 constexpr std::size_t early_vms = 32;
 constexpr int scrapes = 100;
@@ -41,16 +38,11 @@ caller this_process() {
 class scrape_figure final : public figure {
 public:
   explicit scrape_figure(summary& to) {
-    auto descriptors = open_descriptor_count();
-    start(early_vms);
-    auto per_vm = (open_descriptor_count() - descriptors) / early_vms + 1;
-    auto room = descriptor_limit() - std::min(descriptor_limit(), open_descriptor_count());
-    auto more = (room - std::min(room, spare_descriptors)) / per_vm;
-    vms_ = std::min(wanted_vms, early_vms + more);
+    vms_ = std::min(wanted_vms, early_vms + stand_ins_.start_some(early_vms));
     if (vms_ < wanted_vms)
       to.note("scrape: " + std::to_string(vms_) + " VMs, not " + std::to_string(wanted_vms)
               + ": the limit of descriptors is " + std::to_string(descriptor_limit()));
-    start(vms_ - early_vms);
+    stand_ins_.start(vms_ - early_vms);
     auto& service = stand_ins_.service();
     door_options options;
     options.service = service.embedded().handle();
@@ -73,8 +65,8 @@ public:
     ours_first_ = !ours_first_;
     if (ours_first_)
       scrape();
-    bare_.push_back(time([&] { prometheus::TextSerializer{}.Serialize(registry_.Collect()); }));
-    lists_.push_back(time([&] { list(); }));
+    bare_.push_back(time_of([&] { prometheus::TextSerializer{}.Serialize(registry_.Collect()); }));
+    lists_.push_back(time_of([&] { list(); }));
     if (!ours_first_)
       scrape();
     return {ours_.back(), {{"bare_us", bare_.back() * 1e6}, {"list_us", lists_.back() * 1e6}}};
@@ -91,45 +83,18 @@ public:
   }
 
 private:
-  void start(std::size_t count) {
-    while (count > 0) {
-      std::vector<vm_actor> created;
-      for (auto n = std::min(count, at_once); n > 0; --n, --count) {
-        auto next = stand_ins_.next();
-        created.push_back(stand_ins_.create(next));
-      }
-      stand_ins_.service().start(created);
-    }
-  }
-
-  template <class T, class Actor, class... Words>
-  T get(const Actor& whom, const Words&... words) {
-    T got;
-    stand_ins_.service()
-      .self()
-      ->request(whom, patience, words...)
-      .receive([&](T& value) { got = std::move(value); },
-               [](const caf::error& why) { throw std::runtime_error(sentence_of(why)); });
-    return got;
-  }
-
   std::vector<metric_family> ask() {
-    return get<std::vector<metric_family>>(door_, caf::get_atom::value, metrics_atom::value);
+    return stand_ins_.service().ask<std::vector<metric_family>>(door_, caf::get_atom::value,
+                                                                metrics_atom::value);
   }
 
   void list() {
-    get<std::vector<vm_info>>(stand_ins_.service().embedded().handle(), list_atom::value);
+    auto& service = stand_ins_.service();
+    service.ask<std::vector<vm_info>>(service.embedded().handle(), list_atom::value);
   }
 
   void scrape() {
-    ours_.push_back(time([&] { bytes_ = io::metrics_text(ask()).size(); }));
-  }
-
-  template <class Task>
-  static double time(Task task) {
-    auto began = now_ns();
-    task();
-    return seconds(now_ns() - began);
+    ours_.push_back(time_of([&] { bytes_ = io::metrics_text(ask()).size(); }));
   }
 
   stand_ins stand_ins_;

@@ -2,8 +2,10 @@
 #include "crosvisor/bench/stand_ins.hpp"
 
 #include "crosvisor/bench/measure.hpp"
+#include "crosvisor/bench/own_memory.hpp"
 #include "crosvisor/io/config/open_vm_files.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 namespace crosvisor::bench {
@@ -47,6 +49,27 @@ vm_actor stand_ins::create(stand_in& from) {
 
 bare_vmm stand_ins::bare(stand_in& from) const {
   return {*driver_, from.config, accel_kind::tcg, std::move(from.files)};
+}
+
+void stand_ins::start(std::size_t count) {
+  constexpr std::size_t at_once = 32;
+  while (count > 0) {
+    std::vector<vm_actor> created;
+    for (auto n = std::min(count, at_once); n > 0; --n, --count) {
+      auto one = next();
+      created.push_back(create(one));
+    }
+    service_.start(created);
+  }
+}
+
+std::size_t stand_ins::start_some(std::size_t count) {
+  constexpr std::size_t spare_descriptors = 200;
+  auto before = open_descriptor_count();
+  start(count);
+  auto per_vm = (open_descriptor_count() - before) / count + 1;
+  auto room = descriptor_limit() - std::min(descriptor_limit(), open_descriptor_count());
+  return (room - std::min(room, spare_descriptors)) / per_vm;
 }
 
 std::int64_t take_stamp(const std::string& path) {

@@ -5,6 +5,7 @@
 #include "crosvisor/bench/bare_vmm.hpp"
 #include "crosvisor/bench/bench_service.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -32,6 +33,13 @@ public:
 
   vm_actor create(stand_in& from);
   bare_vmm bare(stand_in& from) const;
+
+  /// Creates and starts so many, some at a time.
+  void start(std::size_t count);
+
+  /// The same, and says how many more there are descriptors for, with some left for what comes
+  /// and goes.
+  std::size_t start_some(std::size_t count);
 
 private:
   bench_service service_;
