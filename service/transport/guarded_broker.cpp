@@ -81,13 +81,13 @@ void guarded_broker::close_everything() {
     instance.remove_published_actor(doorman->port());
     doorman->graceful_shutdown();
   }
-  for (auto handle : connections())
-    if (auto found = by_id(handle))
-      static_cast<guarded_connection&>(*found).cut();
   await_closed();
 }
 
 void guarded_broker::await_closed() {
+  for (auto handle : connections())
+    if (auto found = by_id(handle))
+      static_cast<guarded_connection&>(*found).cut();
   // The loop has an event for each connection, in which it leaves the broker.
   if (num_connections() > 0)
     return delayed_send(this, closing_interval, caf::close_atom::value, caf::tick_atom::value);

@@ -5,6 +5,7 @@
 
 #include <caf/io/network/default_multiplexer.hpp>
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -211,14 +212,23 @@ void guarded_connection::tell_unwritten(std::size_t bytes) {
 }
 
 void guarded_connection::graceful_shutdown() {
-  cut();
+  cut_now();
   detach(&stream().backend(), false);
 }
 
+bool guarded_connection::loop_writes() {
+  return (stream().eventbf() & EPOLLOUT) != 0;
+}
+
 void guarded_connection::cut() {
+  if (!ending_ && (in_flight_ == 0 || loop_writes()))
+    cut_now();
+}
+
+void guarded_connection::cut_now() {
   // One try to be rid of what is under way; a peer that does not read would else keep the loop, and
   // with it the whole system, from ending.
-  if (in_flight_ > 0 && !ending_)
+  if (in_flight_ > 0 && !ending_ && loop_writes())
     stream().handle_event(operation::write);
   ending_ = true;
   ::shutdown(stream().fd(), SHUT_RDWR);

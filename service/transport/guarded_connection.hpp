@@ -66,7 +66,9 @@ public:
   /// Ends it. The broker hears of it by the loop's next event.
   void end(const std::string& why);
 
-  /// Ends it as end() does, because this side ends: what can be sent without waiting is.
+  /// Ends it as end() does, because this side ends: what can be sent without waiting is. To be
+  /// called again, in a later turn of the loop, for as long as the broker has it: it waits for the
+  /// turn in which the loop knows that there is something to send.
   void cut();
 
   // -- what CAF calls ---------------------------------------------------------
@@ -88,7 +90,12 @@ public:
 protected:
   virtual caf::io::network::stream& stream() = 0;
 
+  /// Whether the loop knows that there is something to write. CAF forgets to let go of whoever
+  /// writes, and with it of the descriptor, if it is written before.
+  bool loop_writes();
+
 private:
+  void cut_now();
   bool judge(caf::execution_unit* context, std::string_view bytes);
   bool await_payload();
   bool deliver(caf::execution_unit* context);

@@ -66,7 +66,7 @@ tls_connection::tls_connection(caf::io::network::default_multiplexer& loop, io::
       stream_(loop, socket.release(), *session_, std::move(on_failure), *this) {}
 
 void tls_connection::graceful_shutdown() {
-  if (!stream_.idle())
+  if (!stream_.idle() && loop_writes())
     stream_.handle_event(operation::write);
   if (stream_.idle() && wr_buf().empty())
     session_->close();
