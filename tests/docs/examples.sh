@@ -301,10 +301,11 @@ done < <(cd "$root" && grep -oE '`crosvisor [a-z][^`]*`' README.md docs/*.md | t
 
 # What is said to test something does.
 begin "tests in the table of threats"
-tests=$(ctest --test-dir "$CROSVISOR_BUILD" -N 2>/dev/null)
+# ctest itself would do away with the log of the one that runs this.
+tests=$(find "$CROSVISOR_BUILD" -name CTestTestfile.cmake -exec sed -nE 's/^add_test\(\[=\[([^]]+)\]=\].*/\1/p' {} +)
 while IFS= read -r name; do
   checks=$((checks + 1))
-  grep -qE ": $name\$" <<<"$tests" || failed "there is no test $name"
+  grep -qxF -- "$name" <<<"$tests" || failed "there is no test $name"
 done < <(awk -F '|' 'NF > 4 { print $4 }' "$root/docs/security.md" | grep -oE '`[a-z_]+\.[a-z_.]+`' | tr -d '`' | sort -u)
 
 for what in "${!counts[@]}"; do
