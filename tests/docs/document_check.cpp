@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Holds what documents say against what reads it: examples, and the keys of configurations.
+// Holds what documents say against the programs: examples, keys of configurations, and names.
 #include "crosvisor/cli/arguments.hpp"
 #include "crosvisor/io/config/json_document.hpp"
 #include "crosvisor/io/config/vm_config_file.hpp"
 #include "crosvisor/io/payload/apex_list.hpp"
 #include "crosvisor/io/payload/os_definition.hpp"
 #include "crosvisor/io/payload/payload_config.hpp"
+#include "crosvisor/messages/vm_event.hpp"
 #include "crosvisor/service/daemon/daemon_arguments.hpp"
 #include "crosvisor/service/daemon/daemon_config.hpp"
 
+#include <cstdint>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -26,6 +28,7 @@ constexpr const char* usage =
   "apexes\n"
   "       crosvisor-document-check keys FORMAT        every key; standard input: words that may "
   "be\n"
+  "       crosvisor-document-check names WHAT         every name of: events, reasons, states\n"
   "       crosvisor-document-check command WORD...    does the program take this command line?\n";
 
 /// What is wrong with a text; empty where nothing is.
@@ -105,6 +108,23 @@ int print_keys(const checker& check) {
   return 0;
 }
 
+// -- names -----------------------------------------------------------------------
+
+/// Those of an enumeration whose values a byte holds.
+template <class Enum>
+int print_names() {
+  for (int value = 0; value <= UINT8_MAX; ++value)
+    if (auto name = to_string(static_cast<Enum>(value)); name != "invalid")
+      std::cout << name << '\n';
+  return 0;
+}
+
+const std::map<std::string, int (*)()> enumerations{
+  {"events", print_names<vm_event_kind>},
+  {"reasons", print_names<death_reason>},
+  {"states", print_names<vm_state>},
+};
+
 // -- command lines ---------------------------------------------------------------
 
 int check_command(const words& line) {
@@ -126,6 +146,8 @@ int run(const words& arguments) {
     return check_command({arguments.begin() + 1, arguments.end()});
   if (arguments.size() == 2 && arguments[0] == "keys" && formats.count(arguments[1]) != 0)
     return print_keys(formats.at(arguments[1]));
+  if (arguments.size() == 2 && arguments[0] == "names" && enumerations.count(arguments[1]) != 0)
+    return enumerations.at(arguments[1])();
   if (arguments.size() == 2 && formats.count(arguments[0]) != 0)
     return check_file(formats.at(arguments[0]), arguments[1]);
   std::cerr << usage;

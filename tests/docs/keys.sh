@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The keys of each configuration that the programs know, and those that the documents have.
+# The keys of each configuration, and the names of events, states and reasons, that the programs know,
+# and those that the documents have.
 #
 #   keys.sh CHECK SOURCE: crosvisor-document-check, and the folder of the sources
 # shellcheck disable=SC2016 # Backticks are those of the pages.
@@ -87,6 +88,15 @@ $android_keys"
 os_keys=$(cells apps.md '## Operating systems' 1 | keys_in)
 agree "an operating system's definition" "$(known os "$source/io/config" "$source/io/payload" | sed 's/^usb_config\..*/usb_config/')" \
   "$(printf '%s\n' "$known_by_vm" "$os_keys")"
+
+in_backticks() { grep -oE '`[a-z_]+`' | tr -d '`'; }
+paragraph() { sed -n "/^$2/,/^\$/p" "$source/docs/$1"; }
+
+agree "an event" "$("$check" names events)" \
+  "$(paragraph configuration.md 'Events: ' | sed 's/Fields besides.*//' | in_backticks)"
+agree "a reason" "$("$check" names reasons)" \
+  "$(cells configuration.md '### Reasons of a death' 1 | in_backticks)"
+agree "a state" "$("$check" names states)" "$(paragraph concepts.md '\*\*State.\*\*' | in_backticks)"
 
 echo "checks: $checks, failed: $failures"
 [ "$failures" = 0 ] && [ "$checks" -gt 100 ]
