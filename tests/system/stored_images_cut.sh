@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# An image on its way to another host when the cable is cut, for ten seconds and for good.
+# An image on its way to another host, or from there, when the cable is cut, for ten seconds and for
+# good.
 # shellcheck disable=SC2317 # `check` and `await` call what seems not to be reached.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,6 +16,23 @@ is_reached() {
   remote info
   [ "$status" = 0 ]
 }
+
+# Pulls large.img to the other host, the first bytes of it alone until reads_on. Sets puller.
+begin_pull() {
+  "${far_client[@]}" image pull large.img - >pull.pipe 2>pull.err </dev/null &
+  puller=$!
+  exec 6<pull.pipe
+  head -c 1000 <&6 >pulled.img
+}
+reads_on() { cat <&6 >>pulled.img & }
+end_pull() {
+  wait "$puller"
+  status=$?
+  exec 6<&-
+  err=$(<pull.err)
+}
+mkfifo pull.pipe
+head -c 12582912 /dev/urandom >large.img
 
 begin "the cable is cut for ten seconds"
 start_paused 5
@@ -35,12 +53,35 @@ check "the copy is the same" cmp disk.img third.img
 remote image remove disk.img
 stop_daemon
 
+begin "a pull whose cable is cut, and mended"
+start_daemon
+remote image push large.img
+equal "the exit code of the push" "$status" 0
+begin_pull
+link down
+reads_on
+reader=$!
+await "word of the loss" grep -q 'lost the connection to .*; trying again' pull.err
+link up
+end_pull
+equal "the exit code" "$status" 0
+wait "$reader"
+check "the copy is the same" cmp large.img pulled.img
+check "it had not come whole before" [ "$(grep -c 'connected to .* again' pull.err)" = 1 ]
+stop_daemon
+
 begin "the cable is cut for good"
 start_paused 5
 begin_push disk.img
 await "piece" is_paused
+begin_pull
 link down
 open_gate
+reads_on
+end_pull
+equal "the exit code of a pull" "$status" 1
+like "its last words" "${err##*$'\n'}" "crosvisor: lost the connection to *"
+check "it was told only what came" cmp -n "$(stat -c %s pulled.img)" large.img pulled.img
 end_push
 equal "the exit code" "$status" 1
 like "its last words" "${err##*$'\n'}" "crosvisor: lost the connection to *"
