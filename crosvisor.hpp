@@ -18,3 +18,6 @@
 
 // A service elsewhere.
 #include "crosvisor/service/connection.hpp"
+
+// A port of a guest's there, as a socket here.
+#include "crosvisor/service/stream_client.hpp"

@@ -40,7 +40,7 @@ set(headers
   io/config/open_vm_files.hpp io/config/vm_config_file.hpp io/descriptor_set.hpp
   io/disk/composite_disk.hpp io/host/installed_file.hpp io/image_builder.hpp
   io/images/image_folder.hpp io/images/image_index.hpp io/job_control.hpp io/log/log_bounds.hpp
-  io/log/log_store.hpp io/result.hpp io/stream/outflow.hpp
+  io/log/log_store.hpp io/result.hpp io/stream/credited_socket.hpp io/stream/outflow.hpp
   io/tickets/ticket_store.hpp io/unique_fd.hpp io/vmm/confinement.hpp messages/atoms.hpp
   messages/caller.hpp messages/device_config.hpp messages/door_messages.hpp messages/error.hpp
   messages/file_ref.hpp messages/fwd.hpp messages/host_info.hpp messages/image_spec.hpp
@@ -50,7 +50,7 @@ set(headers
   messages/vm_history.hpp messages/vm_info.hpp messages/vm_state.hpp service/bounds.hpp
   service/caller_directory.hpp service/connection.hpp service/directories.hpp
   service/embedded_service.hpp service/endpoint.hpp service/process_dir.hpp service/service.hpp
-  service/service_host.hpp service/transport/tls_identity.hpp
+  service/service_host.hpp service/stream_client.hpp service/transport/tls_identity.hpp
   service/transport/transport.hpp)
 foreach(header IN LISTS headers)
   cmake_path(GET header PARENT_PATH folder)

@@ -25,6 +25,7 @@ struct stream_options {
   caf::timespan bound{};
   /// For the door to answer, beyond that.
   caf::timespan answer_bound = std::chrono::seconds{30};
+  /// Not null; one for all streams, as it has a thread.
   std::shared_ptr<io::credited_sockets> sockets = nullptr;
   /// Called once: a connected socket, blocking and close-on-exec, whose other end is the guest's
   /// port; or why there is none. Either way is shut down, and the socket closed, as with one on the

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client of a daemon, by messages: creates a virtual machine, or takes one that was passed on,
 // starts it, shows what happens to it on standard error and its payload's output on standard
-// output, and stops it after a while.
+// output, and stops it after a while. Or says a line to a port of its guest's, and shows the
+// answer.
 #include <crosvisor/crosvisor.hpp>
 
 #include <caf/scoped_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <cstdlib>
+#include <future>
 #include <iostream>
 #include <optional>
+#include <variant>
 
 namespace {
 
@@ -96,6 +102,7 @@ public:
 
   std::optional<crosvisor::vm_info> create(const char* path);
   int run(const crosvisor::vm_info& vm, std::chrono::seconds lasting);
+  int say(const crosvisor::vm_info& vm, std::uint32_t port, const std::string& line);
 
 private:
   crosvisor::connection& service_;
@@ -135,6 +142,33 @@ int client::run(const crosvisor::vm_info& vm, std::chrono::seconds lasting) {
   return ended ? 0 : fail("the VM's end was not told");
 }
 
+/// The socket is one as the guest's own host would have it.
+int client::say(const crosvisor::vm_info& vm, std::uint32_t port, const std::string& line) {
+  std::promise<std::variant<crosvisor::io::unique_fd, caf::error>> opened;
+  std::promise<caf::error> ended;
+  crosvisor::stream_options stream;
+  stream.door = service_.door();
+  stream.cid = vm.cid;
+  stream.port = port;
+  stream.sockets = crosvisor::io::make_credited_sockets();
+  stream.on_open = [&](auto what) { opened.set_value(std::move(what)); };
+  stream.on_end = [&](const caf::error& why) { ended.set_value(why); };
+  crosvisor::open_stream(service_.system(), stream);
+  auto answer = opened.get_future().get();
+  auto* socket = std::get_if<crosvisor::io::unique_fd>(&answer);
+  if (socket == nullptr)
+    return fail(crosvisor::sentence_of(std::get<caf::error>(answer)));
+  if (::send(socket->get(), line.data(), line.size(), MSG_NOSIGNAL) < 0)
+    return fail("the guest does not listen any more");
+  ::shutdown(socket->get(), SHUT_WR);
+  char bytes[4096];
+  for (ssize_t n; (n = ::read(socket->get(), bytes, sizeof(bytes))) > 0;)
+    std::cout.write(bytes, n);
+  std::cout << std::flush;
+  auto why = ended.get_future().get();
+  return why ? fail(crosvisor::sentence_of(why)) : 0;
+}
+
 /// `unix:PATH`, or `tls://HOST:PORT` with the files that the environment names.
 crosvisor::io::result<std::unique_ptr<crosvisor::connection>> connect(const std::string& where) {
   crosvisor::connection_options options;
@@ -152,19 +186,24 @@ crosvisor::io::result<std::unique_ptr<crosvisor::connection>> connect(const std:
 } // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
+  auto command = std::string{argc > 2 ? argv[2] : ""};
+  auto says = command == "say" && argc == 6;
+  if (!says && !(argc == 5 && (command == "create" || command == "take"))) {
     std::cerr << "usage: crosvisor-remote ENDPOINT create CONFIG.json SECONDS\n"
-                 "       crosvisor-remote ENDPOINT take WORD SECONDS\n";
+                 "       crosvisor-remote ENDPOINT take WORD SECONDS\n"
+                 "       crosvisor-remote ENDPOINT say WORD PORT LINE\n";
     return 2;
   }
   auto service = connect(argv[1]);
   if (!service)
     return fail(service.why().what);
-  // A word is what `crosvisor pass` prints.
   client self{**service};
   // A word is what `crosvisor pass` prints.
-  auto vm = std::string{argv[2]} == "create"
+  auto vm = command == "create"
               ? self.create(argv[3])
               : self.ask(answer_bound, crosvisor::pass_atom::value, crosvisor::ticket{argv[3]});
-  return vm ? self.run(*vm, std::chrono::seconds{std::atoi(argv[4])}) : 1;
+  if (!vm)
+    return 1;
+  return says ? self.say(*vm, static_cast<std::uint32_t>(std::atoi(argv[4])), argv[5])
+              : self.run(*vm, std::chrono::seconds{std::atoi(argv[4])});
 }

@@ -2,7 +2,6 @@
 // A connected stream socket whose bytes come and go in pieces, with credit.
 #pragma once
 
-#include "crosvisor/io/event_loop.hpp"
 #include "crosvisor/io/result.hpp"
 #include "crosvisor/io/stream/outflow.hpp"
 #include "crosvisor/io/unique_fd.hpp"

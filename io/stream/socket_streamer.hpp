@@ -2,6 +2,7 @@
 // What reads and writes a credited_socket.
 #pragma once
 
+#include "crosvisor/io/event_loop.hpp"
 #include "crosvisor/io/stream/credited_socket.hpp"
 #include "crosvisor/io/stream/write_queue.hpp"
 

@@ -124,6 +124,18 @@ start_daemon
 example "$prefix/bin/crosvisor-remote" "$local_socket" create "$guest/demo.json" 60
 equal "the exit code" "$status" 0
 like "its payload's words" "$out" "Hello from the payload: Linux *"
+
+begin "a port of a real guest's, from another host"
+call run --detach --name server "$guest/serve.json"
+await "ready guest" is_in_state server ready
+call pass server
+example "${far_example[@]}" say "$out" 7001 "there and back"
+equal "the exit code" "$status" 0
+equal "what comes back" "$out" "there and back"
+call pass server
+example "${far_example[@]}" say "$out" 9 "nobody there"
+equal "the exit code of a port that nobody listens at" "$status" 1
+like "standard error" "$err" "crosvisor-remote: *"
 stop_daemon
 equal "the daemon's exit code" "$status" 0
 finish
