@@ -130,7 +130,10 @@ CAF_TEST(the door gives each vm its own) {
   read_all(own.far);
   settle();
   CAF_CHECK_EQUAL(read_file(dir / "crash.log"), "mine");
+  std::weak_ptr<crash_files> gone = files;
   files = nullptr;
+  settle(); // The deadline of what has ended lets go of it in a turn of its own.
+  CAF_REQUIRE(gone.expired());
   connected_pair late;
   door->deliver({2048, crash_file_port, std::move(late.near)});
   CAF_CHECK_EQUAL(read_all(late.far), "");

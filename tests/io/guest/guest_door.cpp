@@ -15,6 +15,7 @@
 #include <linux/vm_sockets.h>
 
 #include <atomic>
+#include <optional>
 
 #undef CAF_SUITE
 #define CAF_SUITE io.guest.guest_door
@@ -25,14 +26,10 @@ using namespace crosvisor::tests;
 
 namespace {
 
-/// Each test has names of its own: a loop that ends on its own thread closes its sockets later.
-int test_number = 0;
-
 sockaddr_un address_of(std::uint32_t port, socklen_t& length) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  auto name = "crosvisor-test-" + std::to_string(::getpid()) + '-' + std::to_string(test_number)
-              + '-' + std::to_string(port);
+  auto name = "crosvisor-test-" + std::to_string(::getpid()) + '-' + std::to_string(port);
   std::memcpy(address.sun_path + 1, name.data(), name.size());
   length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   return address;
@@ -64,12 +61,13 @@ struct loss {
 
 struct fixture {
   holdings before;
-  std::shared_ptr<event_loop> loop = make_shared_loop("test-door");
+  std::optional<event_loop> loop{std::in_place, "test-door"};
   std::atomic<int> accept_error{0};
   std::atomic<int> accepts{0};
   mailbox<guest_connection> connections;
   mailbox<loss> losses;
-  std::shared_ptr<guest_door> door = std::make_shared<guest_door>(loop, calls());
+  std::shared_ptr<guest_door> door = std::make_shared<guest_door>(
+    std::shared_ptr<event_loop>{std::shared_ptr<void>{}, &*loop}, calls());
 
   vsock_calls calls() {
     return {listen_at, [this](int listener, vm_cid& peer) {
@@ -82,7 +80,12 @@ struct fixture {
             }};
   }
 
-  fixture() { ++test_number; }
+  ~fixture() {
+    door = nullptr;
+    loop.reset();
+    connections.clear();
+    CAF_CHECK_EQUAL(to_string(holdings{}), to_string(before));
+  }
 
   void open() {
     door->open({[this](guest_connection c) { connections.put(std::move(c)); },
@@ -174,11 +177,6 @@ CAF_TEST(a closed door takes nothing) {
   door->deliver({2048, 3000, std::exchange(late.near, nullptr)});
   CAF_CHECK_EQUAL(read_all(late.far), "");
   CAF_CHECK_EQUAL(connections.wait(0).size(), 0u);
-  door = nullptr;
-  loop = nullptr;
-  early.far.reset();
-  late.far.reset();
-  CAF_CHECK_EQUAL(to_string(holdings{}), to_string(before));
 }
 
 CAF_TEST(the real AF_VSOCK as far as this host has it) {
