@@ -98,5 +98,9 @@ agree "a reason" "$("$check" names reasons)" \
   "$(cells configuration.md '### Reasons of a death' 1 | in_backticks)"
 agree "a state" "$("$check" names states)" "$(paragraph concepts.md '\*\*State.\*\*' | in_backticks)"
 
+# Figures are in a table of their own sources.
+agree "a figure" "$(grep -oE '^    \{"[a-z]+"' "$source/bench/figure.cpp" | tr -dc 'a-z\n')" \
+  "$(cells benchmarks.md '## What is measured' 1 | in_backticks)"
+
 echo "checks: $checks, failed: $failures"
 [ "$failures" = 0 ] && [ "$checks" -gt 100 ]
