@@ -100,7 +100,7 @@ host or another, or by itself, and makes and inspects their images.")
 set(CPACK_DEBIAN_DAEMON_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_DAEMON_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_DAEMON_PACKAGE_RECOMMENDS "nbdkit, qemu-system-x86")
-set(CPACK_DEBIAN_DAEMON_PACKAGE_SUGGESTS "crosvisor")
+set(CPACK_DEBIAN_DAEMON_PACKAGE_SUGGESTS "crosvisor, virtiofsd")
 set(CPACK_DEBIAN_DAEMON_PACKAGE_CONTROL_EXTRA "${packaging}/debian/postinst;${packaging}/debian/prerm;${packaging}/debian/postrm;${packaging}/debian/conffiles")
 set(CPACK_COMPONENT_DAEMON_DESCRIPTION "virtual machines as on Android: the daemon
 crosvisord runs virtual machines for the users of a host, and for other hosts.

@@ -38,6 +38,10 @@ END
 
 say() { echo "setup: $*" >&2; }
 
+debian_release() { # 0 where it is none, or has no number yet
+  sed -nE 's/^VERSION_ID="?([0-9]+).*/\1/p; $ a0' /etc/os-release | head -n 1
+}
+
 packages_of() { # GROUP...
   local group
   for group in "$@"; do
@@ -46,6 +50,8 @@ packages_of() { # GROUP...
       return 2
     fi
     tr -s ' \n' '\n' <<<"${packages_for[$group]}"
+    # Debian 12 has it in what qemu-system-x86 depends on.
+    [ "$group" != run ] || [ "$(debian_release)" -lt 13 ] || echo virtiofsd
   done
 }
 
