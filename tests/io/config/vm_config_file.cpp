@@ -90,8 +90,8 @@ CAF_TEST(a configuration as Android writes it today is read) {
     "protected": false, "cpu_topology": "match_host", "platform_version": "~1.0",
     "memory_mib": 4096, "devices": [], "usb_config": {"controller": false},
     "console_input_device": "ttyS0"})");
-  CAF_CHECK_EQUAL(config.cpus,
-                  std::min(std::max(1u, std::thread::hardware_concurrency()), max_cpus));
+  auto expected = std::min(std::max(1u, std::thread::hardware_concurrency()), max_cpus);
+  CAF_CHECK_EQUAL(config.cpus, expected);
   CAF_CHECK_EQUAL(config.disks[0].writable, true);
 }
 

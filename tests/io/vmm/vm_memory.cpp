@@ -87,10 +87,12 @@ CAF_TEST(pstore is a copy that goes back when it is told to) {
   file.reset(); // It has its own.
   CAF_CHECK_EQUAL(memory->size_bytes(), 65536u);
   CAF_REQUIRE(write_at(memory->fd(), 4096, "record"));
-  CAF_CHECK_EQUAL(*read_at(unique_fd{::open(path.c_str(), O_RDONLY)}.get(), 4096, 6), "aaaaaa");
+  auto before = read_at(unique_fd{::open(path.c_str(), O_RDONLY)}.get(), 4096, 6);
+  CAF_CHECK_EQUAL(*before, "aaaaaa");
   CAF_REQUIRE(memory->write_back());
   unique_fd again{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  CAF_CHECK_EQUAL(*read_at(again.get(), 4095, 8), "arecorda");
+  auto after = read_at(again.get(), 4095, 8);
+  CAF_CHECK_EQUAL(*after, "arecorda");
   CAF_CHECK(::ftruncate(memory->fd(), 0) != 0);
 }
 

@@ -180,7 +180,8 @@ CAF_TEST(a writable image is one vm s and has no checksum then) {
                   "wrong_state: image \"disk.img\" is in use by a VM, or is being read");
   CAF_CHECK_EQUAL(refusal(create(remote, with_disk(false), {"image:vmlinux", "image:disk.img"})),
                   "wrong_state: image \"disk.img\" is in use by a VM that writes to it");
-  CAF_CHECK_EQUAL(list(remote).at(0).sha256, "");
+  auto all = list(remote);
+  CAF_CHECK_EQUAL(all.at(0).sha256, "");
 }
 
 CAF_TEST(tickets and images come together and in their order) {
@@ -248,8 +249,9 @@ CAF_TEST(a partition is made in the store and counts) {
                              "another name");
   CAF_CHECK_EQUAL(make("new"), "done");
   CAF_REQUIRE_EQUAL(list(remote).size(), 3u);
-  CAF_CHECK_EQUAL(list(remote)[2].name, "new");
-  CAF_CHECK_EQUAL(list(remote)[2].sha256, "");
+  auto all = list(remote);
+  CAF_CHECK_EQUAL(all.at(2).name, "new");
+  CAF_CHECK_EQUAL(all.at(2).sha256, "");
   CAF_CHECK_EQUAL(make("more").substr(0, 5), "busy:");
 }
 
