@@ -61,6 +61,14 @@ public:
 
   void forget_left() override { left_ = nullptr; }
 
+  void close() override {
+    told_ = {};
+    readers_ = nullptr;
+    left_ = nullptr;
+    if (auto channel = std::exchange(channel_, nullptr))
+      channel->close();
+  }
+
 private:
   using handler = bool (linux_keeper_session::*)(keeper_request&);
 
