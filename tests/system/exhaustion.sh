@@ -157,13 +157,9 @@ await "what is left of the connections ($(sockets) sockets)" are_left
 bystander_is_whole
 # What all connections of one user may hold is four times the bound of one.
 bound=$((4 * unread_kib + slack_kib)) grown=$(($(rss_kib) - rss_before))
-if [ -n "${CROSVISOR_SANITIZED:-}" ]; then
-  echo "  not judged: a sanitizer's own memory is many times that"
-else
-  check "memory within $bound KiB more than $rss_before KiB, not $grown KiB" [ "$grown" -le "$bound" ]
-  check "less than $connection_kib KiB for each of them ($rss_before KiB)" \
-    [ "$rss_before" -le $((base_kib + subscribers * connection_kib)) ]
-fi
+check "memory within $bound KiB more than $rss_before KiB, not $grown KiB" [ "$grown" -le "$bound" ]
+check "less than $connection_kib KiB for each of them ($rss_before KiB)" \
+  [ "$rss_before" -le $((base_kib + subscribers * connection_kib)) ]
 echo "  memory $rss_before KiB, and $grown KiB more after $((5 * 2)) requests"
 exec 7>&-
 end_all

@@ -31,6 +31,13 @@ namespace crosvisor::tests {
 
 using nlohmann::json;
 
+/// What a sanitizer has of its own, at most.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr long sanitizer_kib = 1 << 20;
+#else
+constexpr long sanitizer_kib = 0;
+#endif
+
 inline bool happens(int fd, short what, std::chrono::milliseconds bound = patience) {
   pollfd ready{fd, what, 0};
   return ::poll(&ready, 1, static_cast<int>(bound.count())) == 1;
