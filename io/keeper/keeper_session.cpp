@@ -29,14 +29,25 @@ public:
                        handlers told)
       : vm_(std::move(vm)), left_(std::move(left)), told_(std::move(told)) {}
 
+  ~linux_keeper_session() override {
+    if (channel_)
+      channel_->close();
+  }
+
   result<void> begin(event_loop& loop, unique_fd socket, keeper_packet hello) {
     keeper_channel::handlers on;
-    on.on_packet = [self = shared_from_this()](keeper_packet packet) {
-      if (!self->serve(std::move(packet)))
+    on.on_packet = [weak = weak_from_this()](keeper_packet packet) {
+      if (auto self = weak.lock(); self && !self->serve(std::move(packet)))
         self->break_off();
     };
-    on.on_end = [self = shared_from_this()] { self->end(); };
-    on.on_drained = [self = shared_from_this()] { self->readers_->drained(); };
+    on.on_end = [weak = weak_from_this()] {
+      if (auto self = weak.lock())
+        self->end();
+    };
+    on.on_drained = [weak = weak_from_this()] {
+      if (auto self = weak.lock())
+        self->readers_->drained();
+    };
     auto made = keeper_channel::make(loop, std::move(socket), std::move(on));
     if (!made)
       return made.why();
@@ -60,14 +71,6 @@ public:
   }
 
   void forget_left() override { left_ = nullptr; }
-
-  void close() override {
-    told_ = {};
-    readers_ = nullptr;
-    left_ = nullptr;
-    if (auto channel = std::exchange(channel_, nullptr))
-      channel->close();
-  }
 
 private:
   using handler = bool (linux_keeper_session::*)(keeper_request&);

@@ -43,9 +43,6 @@ public:
 
   /// Lets go of what the session before has left.
   virtual void forget_left() = 0;
-
-  /// Ends it; nobody is told.
-  virtual void close() = 0;
 };
 
 } // namespace crosvisor::io

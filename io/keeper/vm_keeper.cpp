@@ -48,12 +48,6 @@ vm_keeper::vm_keeper(std::shared_ptr<event_loop> loop, keeper_launch launch, uni
       left_bound_(loop_->context()),
       signals_(loop_->context()) {}
 
-vm_keeper::~vm_keeper() {
-  // It and its channel know each other.
-  if (session_)
-    session_->close();
-}
-
 result<void> vm_keeper::begin(unique_fd service) {
   if (!notes_.empty())
     if (auto written = record_.write_notes(notes_); !written)

@@ -30,7 +30,6 @@ public:
             keeper_record record);
   vm_keeper(const vm_keeper&) = delete;
   vm_keeper& operator=(const vm_keeper&) = delete;
-  ~vm_keeper();
 
   /// Makes everything ready and greets the first service. The VM is launched by the loop, if that
   /// service is still there then.
