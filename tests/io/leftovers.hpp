@@ -16,6 +16,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace crosvisor::tests {
@@ -52,6 +53,17 @@ inline std::vector<int> child_pids() {
   ::closedir(dir);
   std::sort(pids.begin(), pids.end());
   return pids;
+}
+
+/// Asks until it is so, or patience ends.
+inline bool becomes(const std::function<bool()>& what) {
+  auto end = std::chrono::steady_clock::now() + patience;
+  while (!what()) {
+    if (std::chrono::steady_clock::now() > end)
+      return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 /// What was there at first; compare with what is there in the end.

@@ -285,17 +285,6 @@ inline std::string pattern(std::size_t size, std::uint32_t seed = 1) {
   return bytes;
 }
 
-/// Waits until it is so.
-inline bool becomes(const std::function<bool()>& what) {
-  auto end = std::chrono::steady_clock::now() + patience;
-  while (!what()) {
-    if (std::chrono::steady_clock::now() > end)
-      return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 /// A few bytes, which a socket takes at once.
 inline void say(const io::unique_fd& socket, std::string_view words) {
   static_cast<void>(::send(socket.get(), words.data(), words.size(), MSG_NOSIGNAL));

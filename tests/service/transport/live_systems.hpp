@@ -33,17 +33,6 @@ struct network_config : caf::actor_system_config {
   }
 };
 
-/// Asks until it is so, or patience ends.
-inline bool becomes(const std::function<bool()>& what) {
-  auto end = std::chrono::steady_clock::now() + patience;
-  while (!what()) {
-    if (std::chrono::steady_clock::now() > end)
-      return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
-
 class client_system {
 public:
   client_system() = default;

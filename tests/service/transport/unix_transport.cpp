@@ -135,6 +135,23 @@ CAF_TEST(nothing is left of clients that are gone) {
   CAF_CHECK(becomes([&] { return quiet(); }));
 }
 
+CAF_TEST(a client that says something and closes at once leaves no descriptor) {
+  serve();
+  holdings before;
+  for (int i = 0; i < 200; ++i) {
+    client_system client;
+    auto door = connect_unix(client.system(), path, bound);
+    CAF_REQUIRE(door);
+    // In one turn of its loop, more often than not.
+    caf::scoped_actor sender{client.system()};
+    auto broker = calling_broker_of(client.system());
+    sender->send(*door, list_atom::value);
+    sender->request(broker, bound, caf::close_atom::value)
+      .receive([](caf::ok_atom) {}, [](const caf::error&) {});
+  }
+  CAF_CHECK(becomes([&] { return holdings{} == before; }));
+}
+
 CAF_TEST(a service that closes all is down for its clients) {
   serve();
   client_system client;
