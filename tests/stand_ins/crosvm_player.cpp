@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crosvm_parts.hpp"
+#include "end_by.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -135,7 +136,7 @@ void play(const run_options& options, scene& now, const std::string& word) {
   if (what == "exit")
     end(options, std::atoi(rest.c_str()));
   if (what == "signal")
-    ::raise(std::atoi(rest.c_str()));
+    end_by(std::atoi(rest.c_str()));
   if (what == "console")
     write_line(serial(options, "hardware=serial,num=1"), rest);
   if (what == "log")

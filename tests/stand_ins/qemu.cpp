@@ -20,6 +20,8 @@
 // NBD; else it ends with 1, and says so.
 //
 //   stamp=PATH           writes the time of its start to a new file, CLOCK_MONOTONIC in ns
+#include "end_by.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -203,18 +205,12 @@ void stamp(const std::string& path, const timespec& started) {
   ::close(fd);
 }
 
-/// A sanitizer would make an exit code of some.
-void end_by(int signal) {
-  ::signal(signal, SIG_DFL);
-  ::raise(signal);
-}
-
 void play(scene& now, const std::string& word) {
   std::string rest;
   if (take(word, "exit:", rest))
     std::_Exit(std::atoi(rest.c_str()));
   if (take(word, "signal:", rest))
-    end_by(std::atoi(rest.c_str()));
+    stand_in::end_by(std::atoi(rest.c_str()));
   else if (take(word, "console:", rest))
     write_all(now.console, rest + '\n');
   else if (take(word, "log:", rest))
