@@ -23,20 +23,19 @@ target_compile_options(crosvisor_options INTERFACE
   $<BUILD_INTERFACE:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
   -Woverloaded-virtual -Wextra-semi -Werror -fstack-protector-strong
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>>)
-# GCC 12 sees uninitialized values in what it instruments, std::regex's among them, and overflows.
-if(CMAKE_CXX_FLAGS MATCHES "-fsanitize" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(crosvisor_options INTERFACE -Wno-maybe-uninitialized -Wno-array-bounds
-    -Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict)
-endif()
 # The thread sanitizer does not know the fences that Boost.Asio has besides its locks.
 if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=thread")
   target_compile_options(crosvisor_options INTERFACE -Wno-tsan)
 endif()
 # GCC 12 sees overflows and uninitialized values in std::string once it optimises (its bugs 105329,
-# 105651 and 105562).
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+# 105651 and 105562), and any of GCC's releases in what a sanitizer instruments, such as std::regex.
+set(seen_by_mistake
+  "-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds;-Wno-maybe-uninitialized")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+  target_compile_options(crosvisor_options INTERFACE $<BUILD_INTERFACE:${seen_by_mistake}>)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(crosvisor_options INTERFACE
-    $<BUILD_INTERFACE:$<$<NOT:$<CONFIG:Debug>>:-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds;-Wno-maybe-uninitialized>>)
+    $<BUILD_INTERFACE:$<$<NOT:$<CONFIG:Debug>>:${seen_by_mistake}>>)
 endif()
 target_compile_definitions(crosvisor_options INTERFACE
   $<BUILD_INTERFACE:CROSVISOR_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED
