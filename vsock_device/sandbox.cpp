@@ -19,6 +19,21 @@ namespace crosvisor::vsock_device {
 
 namespace {
 
+/// Whether this build filters system calls. A sanitizer's runtime makes calls of its own, so its
+/// builds don't.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool filters_system_calls = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)                            \
+  || __has_feature(memory_sanitizer)
+constexpr bool filters_system_calls = false;
+#else
+constexpr bool filters_system_calls = true;
+#endif
+#else
+constexpr bool filters_system_calls = true;
+#endif
+
 io::result<void> limit_descriptors() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)

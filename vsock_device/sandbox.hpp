@@ -6,21 +6,6 @@
 
 namespace crosvisor::vsock_device {
 
-/// Whether this build filters system calls. A sanitizer's runtime makes calls of its own, so its
-/// builds don't.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool filters_system_calls = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)                            \
-  || __has_feature(memory_sanitizer)
-inline constexpr bool filters_system_calls = false;
-#else
-inline constexpr bool filters_system_calls = true;
-#endif
-#else
-inline constexpr bool filters_system_calls = true;
-#endif
-
 /// Descriptors for the most connections: one each, a second one as long as the service has not
 /// taken it, and what a VMM sends with its messages.
 inline constexpr unsigned long descriptor_limit = 2 * 1024 + 256;
