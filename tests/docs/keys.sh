@@ -39,6 +39,9 @@ keys_in() {
     }'
 }
 
+in_backticks() { grep -oE '`[a-z_]+`' | tr -d '`'; }
+paragraph() { sed -n "/^$2/,/^\$/p" "$source/docs/$1"; } # PAGE BEGINNING
+
 # What a program could know is in its sources between quotation marks.
 known() { # FORMAT FOLDER...
   local format=$1
@@ -78,7 +81,7 @@ agree crosvisor.json "$(known daemon "$source/service/daemon")" "$daemon_keys"
 
 vm_keys=$(cells configuration.md '## The file' 1 | keys_in)
 # Those of Android's are in a paragraph of their own.
-android_keys=$(sed -n '/^Keys of Android/,/^$/p' "$source/docs/configuration.md" | grep -oE '`[a-z_]+`' | tr -d '`' |
+android_keys=$(paragraph configuration.md 'Keys of Android' | in_backticks |
   grep -E '^(platform_version|cpu_topology|console_input_device|devices|usb_config|num_cpus|cpu_affinity)$')
 known_by_vm=$(known vm "$source/io/config" | sed 's/^usb_config\..*/usb_config/')
 agree "a VM's configuration" "$known_by_vm" "$vm_keys
@@ -88,9 +91,6 @@ $android_keys"
 os_keys=$(cells apps.md '## Operating systems' 1 | keys_in)
 agree "an operating system's definition" "$(known os "$source/io/config" "$source/io/payload" | sed 's/^usb_config\..*/usb_config/')" \
   "$(printf '%s\n' "$known_by_vm" "$os_keys")"
-
-in_backticks() { grep -oE '`[a-z_]+`' | tr -d '`'; }
-paragraph() { sed -n "/^$2/,/^\$/p" "$source/docs/$1"; }
 
 agree "an event" "$("$check" names events)" \
   "$(paragraph configuration.md 'Events: ' | sed 's/Fields besides.*//' | in_backticks)"
