@@ -2,6 +2,7 @@
 // A connection to a door of a test's, on real threads.
 #pragma once
 
+#include "crosvisor/cli/door_request.hpp"
 #include "crosvisor/io/descriptor_set.hpp"
 #include "crosvisor/messages/register_types.hpp"
 #include "crosvisor/messages/type_ids.hpp"
@@ -68,6 +69,10 @@ public:
     left.erase(found);
     return fd;
   }
+
+  /// Waits until the door has answered all that it was asked: a client that ended early doesn't
+  /// wait for what it had under way, and the answers are the test's to change then.
+  void settle() { cli::ask<std::vector<vm_info>>(*this, cli::request_bound, list_atom::value); }
 
   /// The door goes down.
   void lose() { caf::anon_send_exit(door_, caf::exit_reason::kill); }

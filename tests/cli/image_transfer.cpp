@@ -70,13 +70,17 @@ struct fixture {
   }
 
   outcome<pushed_image> push() {
-    return push_image(service, path, "disk",
-                      [&](const std::string& what) { said.push_back(what); });
+    auto pushed =
+      push_image(service, path, "disk", [&](const std::string& what) { said.push_back(what); });
+    service.settle();
+    return pushed;
   }
 
   outcome<std::uint64_t> pull() {
     io::unique_fd to{::open((dir / "copy").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600)};
-    return pull_image(service, "disk", to.get(), "copy", {});
+    auto pulled = pull_image(service, "disk", to.get(), "copy", {});
+    service.settle();
+    return pulled;
   }
 };
 
