@@ -38,6 +38,10 @@ verdict basp_guard::header(std::string_view bytes) {
   auto empty = header_.payload_bytes == 0;
   if (header_.operation == basp_operation::heartbeat)
     return empty ? verdict::skip : close("a sign of life with a payload");
+  if (header_.operation == basp_operation::refusal) {
+    refused_ = empty && !greeted();
+    return close(refused_ ? "a refusal" : "a refusal that is none");
+  }
   // CAF follows the null pointer that it has for an empty payload.
   return empty ? close("a message without a payload") : judge_header(header_);
 }

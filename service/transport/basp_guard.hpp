@@ -52,6 +52,9 @@ public:
   /// The other side's node, once the handshake is done.
   const std::optional<node_key>& peer() const noexcept { return peer_; }
 
+  /// Whether the other side said that it does not admit this one.
+  bool refused() const noexcept { return refused_; }
+
   /// Why it said `close`.
   const char* why() const noexcept { return why_; }
 
@@ -73,6 +76,7 @@ private:
   std::uint32_t limit_;
   basp_header header_;
   const char* why_ = "";
+  bool refused_ = false;
 };
 
 /// The most actors of a client that may talk to the door at a time; CAF keeps some 500 bytes for

@@ -7,13 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace crosvisor::transport {
 
 inline constexpr std::size_t basp_header_bytes = 32;
 
-/// caf/io/basp/message_type.hpp.
+/// caf/io/basp/message_type.hpp, and one of our own.
 enum class basp_operation : std::uint8_t {
   server_handshake,
   client_handshake,
@@ -22,6 +23,9 @@ enum class basp_operation : std::uint8_t {
   monitor_message,
   down_message,
   heartbeat,
+  /// All that a service says to whom it does not admit; without a payload, and zero otherwise. CAF
+  /// itself knows no such word: its end of a connection looks like that of a service which died.
+  refusal = 0x80,
 };
 
 struct basp_header {
@@ -48,8 +52,11 @@ inline std::optional<basp_header> read_basp_header(std::string_view bytes) noexc
   auto data = from.integer(8);
   auto source = from.integer(8);
   auto dest = from.integer(8);
-  if (!dest || from.remaining() != 0 || *padding != 0
-      || *operation > static_cast<std::uint64_t>(basp_operation::heartbeat)
+  auto known = [](std::uint64_t code) {
+    return code <= static_cast<std::uint64_t>(basp_operation::heartbeat)
+           || code == static_cast<std::uint64_t>(basp_operation::refusal);
+  };
+  if (!dest || from.remaining() != 0 || *padding != 0 || !known(*operation)
       || *flags > (basp_header::named_receiver | basp_header::select_connection))
     return std::nullopt;
   return basp_header{static_cast<basp_operation>(*operation),
@@ -58,6 +65,13 @@ inline std::optional<basp_header> read_basp_header(std::string_view bytes) noexc
                      *data,
                      *source,
                      *dest};
+}
+
+/// A header of nothing but its operation, as it is sent.
+inline std::string bare_basp_header(basp_operation operation) {
+  std::string bytes(basp_header_bytes, '\0');
+  bytes[0] = static_cast<char>(operation);
+  return bytes;
 }
 
 } // namespace crosvisor::transport

@@ -39,27 +39,34 @@ std::shared_ptr<const client_guard::terms> make_terms(caf::actor_system& system)
 }
 
 /// Why this side ended the connection, written before CAF says that it is gone.
-using last_word = std::shared_ptr<std::string>;
+struct last_word {
+  std::string why;
+  bool refused = false; ///< The service said that it does not admit this client.
+};
 
 connection_terms make_connection_terms(caf::actor_system& system, std::chrono::milliseconds bound,
-                                       const last_word& word) {
+                                       const std::shared_ptr<last_word>& word) {
   connection_terms terms;
   terms.guard = std::make_unique<client_guard>(make_terms(system));
   terms.waits_for_greeting = false;
   terms.handshake = bound;
   terms.unread_bytes = std::size_t{64} << 20;
-  terms.on_end = [word](const std::string& why) { *word = why; };
+  terms.on_end = [word, guard = terms.guard.get()](const std::string& why) {
+    *word = {why, guard->refused()};
+  };
   return terms;
 }
 
-std::string sentence_of(const caf::error& why, const std::string& word) {
-  if (why == caf::sec::request_timeout || word == "no handshake in time")
+std::string sentence_of(const caf::error& why, const last_word& word) {
+  if (word.refused)
+    return "does not admit this client, or has no room for it (limits.connections); its log says "
+           "which";
+  if (why == caf::sec::request_timeout || word.why == "no handshake in time")
     return "does not answer";
-  if (!word.empty())
-    return "what answers is no crosvisord: " + word;
+  if (!word.why.empty())
+    return "what answers is no crosvisord: " + word.why;
   if (why == caf::sec::disconnect_during_handshake)
-    return "closed the connection during the handshake; does it admit this user, and has it room "
-           "(limits.connections)?";
+    return "closed the connection during the handshake";
   return "no handshake: " + caf::to_string(why);
 }
 
@@ -91,7 +98,7 @@ io::result<door_actor> meet(caf::actor_system& system, io::unique_fd connected,
   auto loop = loop_of(system);
   if (!loop)
     return loop.why();
-  auto word = std::make_shared<std::string>();
+  auto word = std::make_shared<last_word>();
   caf::io::scribe_ptr scribe =
     make(**loop, std::move(connected), make_connection_terms(system, bound, word));
   if (!scribe)
@@ -105,9 +112,7 @@ io::result<door_actor> meet(caf::actor_system& system, io::unique_fd connected,
         door = as_door(system, served, std::move(handles), where);
       },
       [&](caf::error& why) {
-        // A service that admits somebody greets first, so the end of one that says nothing is a no.
-        auto refused = word->empty() && why == caf::sec::disconnect_during_handshake;
-        door = io::failure{refused ? EACCES : 0, where + ": " + sentence_of(why, *word)};
+        door = io::failure{word->refused ? EACCES : 0, where + ": " + sentence_of(why, *word)};
       });
   return door;
 }

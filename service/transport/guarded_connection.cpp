@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <utility>
@@ -183,6 +184,21 @@ bool guarded_connection::finish(caf::execution_unit* context) {
   return false;
 }
 
+caf::message guarded_connection::detach_message() {
+  // A service may have refused this client while that was about to say its first word: CAF ends a
+  // connection that can't be written, and reads no more.
+  if (!ending_ && !terms_.waits_for_greeting && !terms_.guard->greeted())
+    hear_last_word();
+  return scribe::detach_message();
+}
+
+void guarded_connection::hear_last_word() {
+  std::array<char, basp_header_bytes> word;
+  if (read_now(word.data(), word.size()) == word.size()
+      && terms_.guard->header({word.data(), word.size()}) == verdict::close)
+    end(terms_.guard->why());
+}
+
 void guarded_connection::look_after() {
   if (auto broker = parent())
     static_cast<guarded_broker*>(broker)->look_after();
@@ -245,8 +261,7 @@ void guarded_connection::remove_from_loop() {
 }
 
 void guarded_connection::send_heartbeat() {
-  std::vector<char> heartbeat(basp_header_bytes, 0);
-  heartbeat[0] = static_cast<char>(basp_operation::heartbeat);
+  auto heartbeat = bare_basp_header(basp_operation::heartbeat);
   auto& waiting = wr_buf();
   waiting.insert(waiting.end(), heartbeat.begin(), heartbeat.end());
   flush();

@@ -90,6 +90,11 @@ public:
 protected:
   virtual caf::io::network::stream& stream() = 0;
 
+  caf::message detach_message() override;
+
+  /// Reads what is there, without waiting; for when CAF reads no more. @returns how many bytes.
+  virtual std::size_t read_now(char* to, std::size_t size) = 0;
+
   /// Whether the loop knows that there is something to write. CAF forgets to let go of whoever
   /// writes, and with it of the descriptor, if it is written before.
   bool loop_writes();
@@ -100,6 +105,7 @@ private:
   bool await_payload();
   bool deliver(caf::execution_unit* context);
   bool finish(caf::execution_unit* context);
+  void hear_last_word();
   void look_after();
   bool account();
   /// Tells that so many bytes are not written.

@@ -40,7 +40,9 @@ rw_state tls_policy::judge(tls_step step) {
     return rw_state::success;
   if (step == tls_step::waiting)
     return rw_state::indeterminate;
-  if (auto tell = std::exchange(on_failure_, nullptr); tell && session_.failed())
+  // One that this side has ended may fail, too, and nobody waits to hear of it.
+  if (auto tell = std::exchange(on_failure_, nullptr);
+      tell && session_.failed() && !owner_.detached())
     tell(session_);
   return rw_state::failure;
 }
@@ -64,6 +66,12 @@ tls_connection::tls_connection(caf::io::network::default_multiplexer& loop, io::
     : guarded_connection(std::move(terms)),
       session_(std::move(session)),
       stream_(loop, socket.release(), *session_, std::move(on_failure), *this) {}
+
+std::size_t tls_connection::read_now(char* to, std::size_t size) {
+  std::size_t got = 0;
+  session_->read(got, to, size);
+  return got;
+}
 
 void tls_connection::graceful_shutdown() {
   if (!stream_.idle() && loop_writes())

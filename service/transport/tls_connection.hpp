@@ -87,6 +87,7 @@ public:
 
 protected:
   caf::io::network::stream& stream() override { return stream_; }
+  std::size_t read_now(char* to, std::size_t size) override;
 
 private:
   std::shared_ptr<tls_session> session_;

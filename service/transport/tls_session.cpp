@@ -51,6 +51,11 @@ io::failure no_memory() {
   return {ENOMEM, "OpenSSL has no memory for a connection"};
 }
 
+// Whether all that is wrong is that nothing more came.
+bool no_words() {
+  return ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+}
+
 // Closing a socket with something unread resets the connection, and the peer may lose our last
 // words, which say why.
 void drain(int socket) {
@@ -205,13 +210,20 @@ tls_step tls_session::flush() {
   return tls_step::done;
 }
 
-// The peer's last words, if there are any, say more than that it is gone.
+// The peer's last words, if there are any, say more than that it is gone; those for whoever reads
+// are read first.
 tls_step tls_session::lose(int code) {
-  char ignored;
   ERR_clear_error();
-  auto answer = established_ && !failed_ ? SSL_peek(ssl_.get(), &ignored, 1) : 1;
-  if (answer <= 0 && SSL_get_error(ssl_.get(), answer) == SSL_ERROR_SSL)
-    return fail(connection_problem());
+  if (established_ && !failed_) {
+    char ignored;
+    auto answer = SSL_peek(ssl_.get(), &ignored, 1);
+    if (answer > 0)
+      return tls_step::failed;
+    if (SSL_get_error(ssl_.get(), answer) == SSL_ERROR_SSL) {
+      cut_ = no_words();
+      return fail(connection_problem());
+    }
+  }
   ERR_clear_error();
   cut_ = true;
   return fail(std::string{"the connection is lost: "} + std::strerror(code));
@@ -224,6 +236,13 @@ void tls_session::close() {
   SSL_shutdown(ssl_.get());
   ERR_clear_error();
   flush();
+}
+
+void tls_session::end_with(const std::string& word) {
+  std::size_t taken;
+  write(taken, word.data(), word.size());
+  close();
+  drain(socket_);
 }
 
 // What an answer means that is not success.
@@ -239,7 +258,7 @@ tls_step tls_session::judge(int answer) {
                             : "the peer closed the connection");
     default: break;
   }
-  cut_ = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+  cut_ = no_words();
   auto verified = SSL_get_verify_result(ssl_.get());
   if (established_ || verified == X509_V_OK)
     return fail(connection_problem());

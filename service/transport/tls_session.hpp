@@ -57,11 +57,17 @@ public:
   /// Tells the peer that no more will be sent, as far as that goes without waiting.
   void close();
 
+  /// Says this and closes, as far as that goes without waiting, and such that the peer can read it
+  /// whatever it sends meanwhile.
+  void end_with(const std::string& word);
+
   /// Whether something waits to be sent, and how many bytes that is.
   bool blocked() const noexcept { return unsent() > 0; }
   std::size_t unsent() const noexcept;
 
   bool established() const noexcept { return established_; }
+
+  /// Whether it is over. A write that fails is not the end while something of the peer's is unread.
   bool failed() const noexcept { return failed_; }
 
   /// Whether it failed since the connection is gone, and by nothing that anybody said.

@@ -66,7 +66,10 @@ struct tls_reception {
       caller who;
       who.kind = caller_kind::certificate;
       who.subject = peer->subject();
-      return rules->admit(guard, *slot, who, {});
+      auto admitted = rules->admit(guard, *slot, who, {});
+      if (!admitted)
+        peer->end_with(bare_basp_header(basp_operation::refusal));
+      return admitted;
     };
     auto from = address_of(accepted.get());
     auto tell = [rules = terms, from](const tls_session& of) {

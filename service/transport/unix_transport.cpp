@@ -40,6 +40,13 @@ std::string about(const caller& who, const std::string& why) {
   return to_string(who) + " (pid " + std::to_string(who.pid) + "): " + why;
 }
 
+/// What is sent before the end can be read after it, which TCP does not promise.
+void refuse(const io::unique_fd& client) {
+  auto word = bare_basp_header(basp_operation::refusal);
+  // Nothing was sent before, so there is room for it.
+  ::send(client.get(), word.data(), word.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 caf::intrusive_ptr<guarded_connection> receive(listener_terms& terms, default_multiplexer& loop,
                                                io::unique_fd accepted,
                                                std::function<void(const std::string&)> complain) {
@@ -51,11 +58,13 @@ caf::intrusive_ptr<guarded_connection> receive(listener_terms& terms, default_mu
   auto welcome = terms.welcome();
   if (!welcome) {
     complain(about(*who, welcome.why().what));
+    refuse(accepted);
     return nullptr;
   }
   auto admitted = terms.admit(*welcome->guard, *welcome->slot, *who, process_ids_of(*who));
   if (!admitted) {
     complain(about(*who, admitted.why().what));
+    refuse(accepted);
     return nullptr;
   }
   auto name = *who;

@@ -200,7 +200,7 @@ callers=()
 for ((i = 0; i < 10; i++)); do
   "$crosvisor" watch >/dev/null 2>"watch.$i" </dev/null &
   watchers+=($!)
-  (while "$crosvisor" list >/dev/null 2>&1; do :; done) </dev/null &
+  (while "$crosvisor" list >/dev/null 2>&1 || ! echo $? >"code.$i"; do :; done) </dev/null &
   callers+=($!)
 done
 "$crosvisor" run vm.json >out.txt 2>err.txt </dev/null &
@@ -210,6 +210,7 @@ kill -KILL "$daemon_pid"
 wait "$daemon_pid" 2>/dev/null
 daemon_pid=
 wait "${callers[@]}"
+equal "the exit codes" "$(sort -u code.*)" 1
 # shellcheck disable=SC2317 # `await` calls them.
 {
   all_said() { [ "$(grep -l "$1" watch.* err.txt | wc -l)" = 11 ]; }

@@ -65,11 +65,11 @@ serves() { # NAME
   cli run --detach "$1.json" >"$1.out" 2>"$1.err" </dev/null && until_ready "$1" && again is_heard "$1"
 }
 
-# Stops one. Where the daemon is killed before it or in the middle of it, the client says 1, or 4 where
-# that was in the handshake; the next daemon goes on with the stop, or has none left to stop, which is 3.
+# Stops one. Where the daemon is killed before it or in the middle of it, the client says 1; the next
+# daemon goes on with the stop, or has none left to stop, which is 3.
 stops() { # NAME [OPTION...]
   cli stop "$@" >/dev/null && return
-  [[ $? = [14] ]] && again is_stopped "$@"
+  [ $? = 1 ] && again is_stopped "$@"
 }
 is_stopped() {
   cli stop "$@" >/dev/null

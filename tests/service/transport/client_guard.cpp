@@ -65,6 +65,15 @@ CAF_TEST(a service shakes hands once) {
   CAF_CHECK_EQUAL(say(server_handshake(service, applications)), "a handshake that is none");
 }
 
+CAF_TEST(a service may refuse) {
+  CAF_CHECK(!guard.refused());
+  CAF_CHECK_EQUAL(say(frame({basp_operation::refusal, 0, 0, 0, 0, 0}, "why")),
+                  "a refusal that is none");
+  CAF_CHECK(!guard.refused());
+  CAF_CHECK_EQUAL(say(bare_basp_header(basp_operation::refusal)), "a refusal");
+  CAF_CHECK(guard.refused());
+}
+
 CAF_TEST(answers and telegrams each have their shapes) {
   greet();
   auto listed = content("@<>+" + wire_name<std::vector<vm_info>>(), size_of(0));

@@ -200,10 +200,41 @@ CAF_TEST(whom the service does not admit it turns away) {
   client_system client;
   auto door = connect_unix(client.system(), path, bound);
   CAF_REQUIRE(!door);
+  CAF_CHECK_EQUAL(door.why().code, EACCES);
   CAF_CHECK_EQUAL(door.why().what, path
-                                     + ": closed the connection during the handshake; does it "
-                                       "admit this user, and has it room (limits.connections)?");
+                                     + ": does not admit this client, or has no room for it "
+                                       "(limits.connections); its log says which");
   CAF_CHECK_EQUAL(asked.load(), ::getpid());
+}
+
+CAF_TEST(whom the service turns away hears so however their words cross) {
+  listen_options options;
+  options.admits = [](const caller&) { return false; };
+  serve(options);
+  for (int i = 0; i < 100; ++i) {
+    client_system client;
+    auto door = connect_unix(client.system(), path, bound);
+    CAF_REQUIRE(!door);
+    CAF_REQUIRE_EQUAL(door.why().code, EACCES);
+  }
+}
+
+CAF_TEST(a service that ends during the handshake has refused nobody) {
+  auto listening = listen_at(path);
+  for (auto listens_first : {true, false}) {
+    std::thread played{[&] {
+      io::unique_fd accepted{::accept(listening.get(), nullptr, nullptr)};
+      char word;
+      if (listens_first)
+        ::recv(accepted.get(), &word, 1, 0);
+    }};
+    client_system client;
+    auto door = connect_unix(client.system(), path, bound);
+    played.join();
+    CAF_REQUIRE(!door);
+    CAF_CHECK_EQUAL(door.why().code, 0);
+    CAF_CHECK_EQUAL(door.why().what, path + ": closed the connection during the handshake");
+  }
 }
 
 CAF_TEST(a principal has so many connections) {
