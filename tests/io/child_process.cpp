@@ -34,8 +34,8 @@ struct ended {
 
 struct fixture {
   holdings before;
+  mailbox<exit_status> exits; // Goes last: the loop's thread may still be in it.
   std::optional<event_loop> loop{std::in_place, "test-loop"};
-  mailbox<exit_status> exits;
 
   result<std::shared_ptr<child_process>> start(child_command command) {
     return child_process::start(*loop, command, [this](exit_status s) { exits.put(s); });

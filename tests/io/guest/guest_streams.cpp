@@ -7,7 +7,7 @@
 
 #include <caf/test/dsl.hpp>
 
-#include <thread>
+#include <future>
 
 #undef CAF_SUITE
 #define CAF_SUITE io.guest.guest_streams
@@ -72,12 +72,10 @@ CAF_TEST(output reaches a reader whole and then ends) {
   connected_pair guest;
   streams->take_output(guest.near);
   auto sent = pattern(1 << 20);
-  std::thread payload{[&] {
-    CAF_CHECK(say(guest.far, sent));
-    guest.far.reset();
-  }};
+  auto said = std::async(std::launch::async, [&] { return say(guest.far, sent); });
   auto got = read_some(reader, sent.size());
-  payload.join();
+  CAF_CHECK(said.get());
+  guest.far.reset();
   CAF_CHECK(got == sent);
   finish();
   CAF_CHECK_EQUAL(read_all(reader), "");
@@ -118,11 +116,8 @@ CAF_TEST(a slow reader gets what the guest said last also after its end) {
   int small = 1 << 20;
   ::setsockopt(guest.far.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
   auto sent = pattern(300'000);
-  std::thread payload{[&] {
-    CAF_CHECK(say(guest.far, sent));
-    guest.far.reset();
-  }};
-  payload.join(); // All is in sockets, or held by the window, and nobody has read.
+  CAF_CHECK(say(guest.far, sent));
+  guest.far.reset(); // All is in sockets, or held by the window, and nobody has read.
   finish();
   streams = nullptr; // The reader is served on.
   CAF_CHECK(read_all(reader) == sent);
@@ -137,9 +132,9 @@ CAF_TEST(a reader that goes away holds nobody) {
   CAF_CHECK_EQUAL(read_some(goes, 3), "one");
   goes.reset();
   auto sent = pattern(300'000);
-  std::thread payload{[&] { CAF_CHECK(say(guest.far, sent)); }};
+  auto said = std::async(std::launch::async, [&] { return say(guest.far, sent); });
   CAF_CHECK(read_some(stays, 3 + sent.size()) == "one" + sent);
-  payload.join();
+  CAF_CHECK(said.get());
 }
 
 CAF_TEST(chunks come as far as was granted) {
