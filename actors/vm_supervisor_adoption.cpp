@@ -35,6 +35,7 @@ void vm_supervisor_state::adopt(vm_past past) {
   phase_ = vm_phase::launching;
   begin_life();
   self_->delayed_send(self_, timeouts_.replay, synced_atom::value);
+  last_ = launcher_->adopt_last(info_.cid);
   process_ = launcher_->adopt(info_.cid, streams_, report_to(self_));
   if (process_)
     return fetch_origin();

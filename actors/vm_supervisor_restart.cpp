@@ -46,7 +46,9 @@ void vm_supervisor_state::fetch_origin() {
     revive_problem_ = answer.what;
     go_on_reviving();
   });
-  process_->get_origin([self = vm_supervisor_actor{self_}, id](io::result<io::vm_origin> got) {
+  // The last life's keeper does nothing but keep it.
+  auto& keeper = last_ ? last_ : process_;
+  keeper->get_origin([self = vm_supervisor_actor{self_}, id](io::result<io::vm_origin> got) {
     vmm_answer answer{id, bool{got}, 0, {}, {}, nullptr};
     if (got)
       answer.origin = std::make_shared<const io::vm_origin>(std::move(*got));

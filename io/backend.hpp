@@ -192,6 +192,11 @@ public:
   virtual std::shared_ptr<vmm_process> adopt(vm_cid cid, std::shared_ptr<guest_streams> streams,
                                              vmm_callbacks callbacks) = 0;
 
+  /// The life before, of a VM of backend::kept whose keeper may not have begun the present one,
+  /// once: where that fails, this one stands for the VM again. Before or after adopt(). Letting go
+  /// of it releases it. Null: there is none.
+  virtual std::shared_ptr<vmm_process> adopt_last(vm_cid cid) = 0;
+
   /// This process is about to end and leaves its VMs to their keepers: from now on letting go of
   /// them, and of this, kills none that has a keeper.
   virtual void leave() = 0;

@@ -179,7 +179,7 @@ private:
     return true;
   }
 
-  // -- of two lives, one --------------------------------------------------------------
+  // -- of two lives ------------------------------------------------------------------
 
   found_keepers choose() {
     auto living = found_.unusable;
@@ -189,7 +189,9 @@ private:
       auto next = found_.all.find(cid);
       if (found_.unusable.count(cid) > 0)
         continue;
-      if (next != found_.all.end() && has_begun(next->second))
+      if (next != found_.all.end() && next->second.socket && keeper.socket)
+        found_.last.emplace(cid, std::move(keeper));
+      else if (next != found_.all.end() && has_begun(next->second))
         drop(life, keeper);
       else if (next != found_.all.end())
         drop({cid, kept_life::present}, std::exchange(next->second, std::move(keeper)));

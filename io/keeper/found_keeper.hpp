@@ -24,13 +24,15 @@ struct found_keeper {
 
 struct found_keepers {
   std::map<vm_cid, found_keeper> all;
+  /// The lives before, of those among them whose keepers live and may not have begun.
+  std::map<vm_cid, found_keeper> last;
   std::set<vm_cid> unusable; ///< See keeper_backend.
 };
 
 /// Looks at every record. Those that live have said hello; of the others all but the record is
-/// removed. A record without a launch was never a VM's, and goes too. Of a VM with two lives one is
-/// found, and the other goes: the last one, when the next one has begun, else the next one. Blocks
-/// for at most `bound` and as long as removing takes.
+/// removed. A record without a launch was never a VM's, and goes too. Of a VM with two lives both
+/// are found while both have keepers; else one, and the other goes: the last one, when the next one
+/// has ended, else the next one. Blocks for at most `bound` and as long as removing takes.
 found_keepers find_keepers(const keeper_places& places, const std::string& boot_id,
                            std::chrono::milliseconds bound);
 

@@ -18,6 +18,7 @@
 #include <csignal>
 #include <exception>
 #include <future>
+#include <optional>
 #include <utility>
 
 namespace crosvisor::io {
@@ -28,8 +29,9 @@ constexpr std::chrono::seconds closing_bound{10};
 
 class keeper_launcher final : public vmm_launcher {
 public:
-  keeper_launcher(std::unique_ptr<keeper_host> host, std::map<vm_cid, found_keeper> found)
-      : host_(std::move(host)), found_(std::move(found)) {}
+  keeper_launcher(std::unique_ptr<keeper_host> host, std::map<vm_cid, found_keeper> found,
+                  std::map<vm_cid, found_keeper> last)
+      : host_(std::move(host)), found_(std::move(found)), last_(std::move(last)) {}
 
   ~keeper_launcher() override {
     auto& living = *host_->living;
@@ -37,8 +39,11 @@ public:
       for (const auto& vmm : living.all())
         vmm->leave();
     } else {
+      // Held by nobody, they are killed.
+      while (!last_.empty())
+        adopt_last(last_.begin()->first);
       while (!found_.empty())
-        adopt(found_.begin()->first, nullptr, {}); // Held by nobody, it is killed.
+        adopt(found_.begin()->first, nullptr, {});
       for (const auto& vmm : living.all())
         vmm->abandon();
     }
@@ -64,16 +69,22 @@ public:
 
   std::shared_ptr<vmm_process> adopt(vm_cid cid, std::shared_ptr<guest_streams> streams,
                                      vmm_callbacks callbacks) override {
-    std::unique_lock lock{mutex_};
-    auto found = found_.extract(cid);
-    lock.unlock();
-    if (!found)
+    auto keeper = take(found_, cid);
+    if (!keeper)
       return nullptr;
-    auto& keeper = found.mapped();
-    auto vmm = make(cid, keeper.vm.config.name, streams, std::move(callbacks));
-    if (keeper.vm.vsock)
-      receive_crash_files(*vmm, keeper.vm.config);
-    vmm->adopt(std::move(keeper));
+    auto vmm = make(cid, keeper->vm.config.name, streams, std::move(callbacks));
+    if (keeper->vm.vsock)
+      receive_crash_files(*vmm, keeper->vm.config);
+    vmm->adopt(std::move(*keeper));
+    return std::make_shared<held_process<kept_vmm>>(std::move(vmm));
+  }
+
+  std::shared_ptr<vmm_process> adopt_last(vm_cid cid) override {
+    auto keeper = take(last_, cid);
+    if (!keeper)
+      return nullptr;
+    auto vmm = make(cid, keeper->vm.config.name, nullptr, {});
+    vmm->adopt(std::move(*keeper));
     return std::make_shared<held_process<kept_vmm>>(std::move(vmm));
   }
 
@@ -85,6 +96,12 @@ public:
   }
 
 private:
+  std::optional<found_keeper> take(std::map<vm_cid, found_keeper>& from, vm_cid cid) {
+    std::lock_guard lock{mutex_};
+    auto found = from.extract(cid);
+    return found ? std::optional{std::move(found.mapped())} : std::nullopt;
+  }
+
   std::shared_ptr<kept_vmm> make(vm_cid cid, const vm_name& name,
                                  const std::shared_ptr<guest_streams>& streams,
                                  vmm_callbacks callbacks) {
@@ -114,6 +131,7 @@ private:
   std::unique_ptr<keeper_host> host_;
   std::mutex mutex_;
   std::map<vm_cid, found_keeper> found_; // To be adopted.
+  std::map<vm_cid, found_keeper> last_;  // Likewise.
 };
 
 result<std::string> read_boot_id() {
@@ -197,7 +215,8 @@ result<keeper_backend> make_keeper_backend(const keeper_launcher_options& option
     made.kept = vms_of(found.all);
     made.unusable = std::move(found.unusable);
     made.streams = make_kept_streams(loop);
-    made.launcher = std::make_shared<keeper_launcher>(std::move(host), std::move(found.all));
+    made.launcher = std::make_shared<keeper_launcher>(std::move(host), std::move(found.all),
+                                                      std::move(found.last));
     return made;
   } catch (const std::exception& error) { // No descriptor or no thread for the loop and workers.
     return failure{EAGAIN, std::string{"event loop: "} + error.what()};

@@ -117,6 +117,40 @@ CAF_TEST(a later life is told from where it was told) {
   CAF_CHECK_EQUAL(story(), "7:starting 8:started 9:payload_started 10:ready");
 }
 
+CAF_TEST(a next life that fails at whoever adopts it leaves its place to the last one) {
+  kept.config.restart = restart_policy::on_failure;
+  kept.notes[actors::restarts_note] = "1";
+  auto last = std::make_shared<fake_vmm>();
+  launcher->kept_last[kept.cid] = last;
+  adopt();
+  CAF_CHECK(vmm().origins.empty());
+  last->origins.at(0)(
+    io::vm_origin{kept.config, kept.choice, std::make_shared<const io::descriptor_set>()});
+  vmm().callbacks.on_launch_failed(io::launch_failure::host, "no room");
+  settle();
+  CAF_CHECK_EQUAL(to_string(told->back().kind), "restarting");
+  CAF_CHECK_EQUAL(info().restarts, 2u);
+  CAF_CHECK_EQUAL(last->notes.at(actors::restarts_note), "1");
+  pass(1s);
+  vmm().aside_done();
+  settle();
+  CAF_REQUIRE_EQUAL(launcher->launched.size(), 1u);
+  CAF_CHECK(last.use_count() > 1);
+  launcher->launched[0]->callbacks.on_up(1);
+  settle();
+  CAF_CHECK_EQUAL(last.use_count(), 1);
+}
+
+CAF_TEST(a next life that has begun lets go of the last one) {
+  kept.notes[actors::restarts_note] = "1";
+  auto last = std::make_shared<fake_vmm>();
+  launcher->kept_last[kept.cid] = last;
+  adopt();
+  CAF_CHECK(last.use_count() > 1);
+  replay_up();
+  CAF_CHECK_EQUAL(last.use_count(), 1);
+}
+
 CAF_TEST(a stopped vm is not started again by who adopts it) {
   kept.config.restart = restart_policy::always;
   kept.notes[ending_note] = "stop 10000";

@@ -13,6 +13,8 @@ using crosvisor::io::vm_origin;
 
 namespace {
 
+/// What the folder of two keepers has that listen.
+constexpr auto both_lives = ".lock 2048 2048.last.socket 2048.socket";
 constexpr auto killed_life = "killed, signal 9: QEMU was ended by signal 9 (Killed)";
 
 struct fixture : launcher_fixture {
@@ -41,6 +43,14 @@ struct fixture : launcher_fixture {
     aside.clear();
     vm.step_aside([this] { aside.put(true); });
     CAF_CHECK_EQUAL(aside.wait(1).size(), 1u);
+  }
+
+  /// The other keeper's.
+  int next_keeper(int first) {
+    for (auto pid : child_pids())
+      if (pid != first && std::count(before.children.begin(), before.children.end(), pid) == 0)
+        return pid;
+    return -1;
   }
 
   std::string records() { return names_in(state + "/keepers"); }
@@ -102,21 +112,28 @@ CAF_TEST(between two lives a VM is found with what the next one is made from) {
   check_nothing_left();
 }
 
-CAF_TEST(of two lives the next one is found once it has begun) {
+CAF_TEST(of two lives both are found while both have keepers) {
   open();
   auto last = live_and_step_aside();
   auto first_keeper = keeper_pid();
   auto next = launch(lasting_request());
   CAF_CHECK_EQUAL(told(1), "up");
+  auto second_keeper = next_keeper(first_keeper);
   auto pid = vmm_pid();
   leave_all(last, next);
   open();
-  CAF_CHECK_EQUAL(reap(first_keeper), "signal 9");
-  CAF_CHECK_EQUAL(records(), "2048");
-  CAF_CHECK_EQUAL(names_in(folder), ".lock 2048 2048.socket");
-  auto second_keeper = keeper_pid();
+  CAF_REQUIRE_EQUAL(service->kept.size(), 1u);
+  CAF_CHECK_EQUAL(records(), "2048 2048.last");
+  last = service->launcher->adopt_last(cid);
+  CAF_REQUIRE(last);
+  CAF_CHECK(!service->launcher->adopt_last(cid));
+  CAF_CHECK_EQUAL(origin_of(*last), "play=up, 1 files, first to first");
   next = adopt();
   CAF_CHECK_EQUAL(told(1), "up");
+  release(last);
+  CAF_CHECK_EQUAL(reap(first_keeper), "exit code 0");
+  CAF_CHECK_EQUAL(records(), "2048");
+  CAF_CHECK_EQUAL(names_in(folder), ".lock 2048 2048.socket");
   CAF_CHECK_EQUAL(vmm_pid(), pid);
   next->kill();
   CAF_CHECK_EQUAL(end(), killed_life);
@@ -145,6 +162,48 @@ CAF_TEST(of two lives the last one is found where the next one never began) {
   CAF_CHECK_EQUAL(origin_of(*vm), "play=up, 1 files, first to first");
   release(vm);
   CAF_CHECK_EQUAL(reap(keeper), "exit code 0");
+  check_nothing_left();
+}
+
+CAF_TEST(of two lives the last one is left where the next one fails at whoever adopts it) {
+  open();
+  auto last = live_and_step_aside();
+  auto first_keeper = keeper_pid();
+  auto next = launch(lasting_request("play=never"));
+  CAF_CHECK(becomes([&] { return names_in(folder) == both_lives; }));
+  auto second_keeper = next_keeper(first_keeper);
+  leave_all(last, next);
+  open();
+  last = service->launcher->adopt_last(cid);
+  CAF_REQUIRE(last);
+  next = adopt();
+  next->kill();
+  CAF_CHECK_EQUAL(told(1), "exit");
+  release(next);
+  CAF_CHECK_EQUAL(reap(second_keeper), "exit code 0");
+  leave(last);
+  open();
+  CAF_REQUIRE_EQUAL(service->kept.size(), 1u);
+  CAF_CHECK_EQUAL(records(), "2048.last");
+  last = adopt();
+  CAF_CHECK_EQUAL(origin_of(*last), "play=up, 1 files, first to first");
+  release(last);
+  CAF_CHECK_EQUAL(reap(first_keeper), "exit code 0");
+  check_nothing_left();
+}
+
+CAF_TEST(two lives that nobody adopts go) {
+  open();
+  auto last = live_and_step_aside();
+  auto first_keeper = keeper_pid();
+  auto next = launch(lasting_request());
+  CAF_CHECK_EQUAL(told(1), "up");
+  auto second_keeper = next_keeper(first_keeper);
+  leave_all(last, next);
+  open();
+  service.reset();
+  CAF_CHECK_EQUAL(reap(first_keeper), "exit code 0");
+  CAF_CHECK_EQUAL(reap(second_keeper), "exit code 0");
   check_nothing_left();
 }
 
