@@ -87,6 +87,7 @@ private:
   caf::error keep_origin();
   /// Has the keeper of an adopted VM give it back.
   void fetch_origin();
+  void fetch_origin_from(const std::shared_ptr<io::vmm_process>& keeper);
   /// What is to be put in for `end`, an input that may end the life: `again` where there is to be
   /// another.
   vm_input after(vm_input end);

@@ -35,10 +35,15 @@ caf::error vm_supervisor_state::keep_origin() {
 }
 
 void vm_supervisor_state::fetch_origin() {
-  if (!may_restart())
-    return;
+  if (may_restart())
+    fetch_origin_from(process_);
+}
+
+void vm_supervisor_state::fetch_origin_from(const std::shared_ptr<io::vmm_process>& keeper) {
   fetches_origin_ = true;
-  auto id = answers_.await([this](const vmm_answer& answer) {
+  auto id = answers_.await([this, asks_last = keeper == last_](const vmm_answer& answer) {
+    if (!answer.done && last_ && !asks_last)
+      return fetch_origin_from(last_);
     fetches_origin_ = false;
     origin_ = answer.origin;
     if (!answer.done)
@@ -46,8 +51,6 @@ void vm_supervisor_state::fetch_origin() {
     revive_problem_ = answer.what;
     go_on_reviving();
   });
-  // The last life's keeper does nothing but keep it.
-  auto& keeper = last_ ? last_ : process_;
   keeper->get_origin([self = vm_supervisor_actor{self_}, id](io::result<io::vm_origin> got) {
     vmm_answer answer{id, bool{got}, 0, {}, {}, nullptr};
     if (got)

@@ -192,8 +192,8 @@ public:
   virtual std::shared_ptr<vmm_process> adopt(vm_cid cid, std::shared_ptr<guest_streams> streams,
                                              vmm_callbacks callbacks) = 0;
 
-  /// The life before, of a VM of backend::kept whose keeper may not have begun the present one,
-  /// once: where that fails, this one stands for the VM again. Before or after adopt(). Letting go
+  /// Takes back the life before, once, of a VM of backend::kept whose present one may not have
+  /// begun: where that fails, this one stands for the VM again. Before or after adopt(). Letting go
   /// of it releases it. Null: there is none.
   virtual std::shared_ptr<vmm_process> adopt_last(vm_cid cid) = 0;
 

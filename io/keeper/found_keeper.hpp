@@ -24,7 +24,7 @@ struct found_keeper {
 
 struct found_keepers {
   std::map<vm_cid, found_keeper> all;
-  /// The lives before, of those among them whose keepers live and may not have begun.
+  /// The lives before, of those among them that may not have begun.
   std::map<vm_cid, found_keeper> last;
   std::set<vm_cid> unusable; ///< See keeper_backend.
 };

@@ -123,7 +123,9 @@ CAF_TEST(a next life that fails at whoever adopts it leaves its place to the las
   auto last = std::make_shared<fake_vmm>();
   launcher->kept_last[kept.cid] = last;
   adopt();
-  CAF_CHECK(vmm().origins.empty());
+  CAF_CHECK(last->origins.empty());
+  vmm().origins.at(0)(io::failure{32, "its keeper has ended"});
+  settle();
   last->origins.at(0)(
     io::vm_origin{kept.config, kept.choice, std::make_shared<const io::descriptor_set>()});
   vmm().callbacks.on_launch_failed(io::launch_failure::host, "no room");

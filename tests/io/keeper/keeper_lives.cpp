@@ -13,8 +13,6 @@ using crosvisor::io::vm_origin;
 
 namespace {
 
-/// What the folder of two keepers has that listen.
-constexpr auto both_lives = ".lock 2048 2048.last.socket 2048.socket";
 constexpr auto killed_life = "killed, signal 9: QEMU was ended by signal 9 (Killed)";
 
 struct fixture : launcher_fixture {
@@ -45,21 +43,29 @@ struct fixture : launcher_fixture {
     CAF_CHECK_EQUAL(aside.wait(1).size(), 1u);
   }
 
-  /// The other keeper's.
-  int next_keeper(int first) {
-    for (auto pid : child_pids())
-      if (pid != first && std::count(before.children.begin(), before.children.end(), pid) == 0)
-        return pid;
-    return -1;
-  }
-
   std::string records() { return names_in(state + "/keepers"); }
 
-  /// The service ends, and nobody has its VMs.
-  void leave_all(std::shared_ptr<io::vmm_process>& last, std::shared_ptr<io::vmm_process>& next) {
+  struct left_lives {
+    int last_keeper, next_keeper;
+    int next_vmm; ///< -1: it is not up.
+  };
+
+  /// A life that has ended and its next one, when the service has left both to their keepers.
+  left_lives live_twice_and_leave(const std::string& play = "play=up") {
+    open();
+    auto last = live_and_step_aside();
+    left_lives lives{keeper_pid(), -1, -1};
+    auto next = launch(lasting_request(play));
+    if (play == "play=up") {
+      CAF_CHECK_EQUAL(told(1), "up");
+      lives.next_vmm = vmm_pid();
+    }
+    CAF_CHECK(becomes([&] { return names_in(folder).ends_with("2048.last.socket 2048.socket"); }));
+    lives.next_keeper = keeper_pid(lives.last_keeper);
     service->launcher->leave();
     last = nullptr;
     leave(next);
+    return lives;
   }
 };
 
@@ -113,32 +119,25 @@ CAF_TEST(between two lives a VM is found with what the next one is made from) {
 }
 
 CAF_TEST(of two lives both are found while both have keepers) {
-  open();
-  auto last = live_and_step_aside();
-  auto first_keeper = keeper_pid();
-  auto next = launch(lasting_request());
-  CAF_CHECK_EQUAL(told(1), "up");
-  auto second_keeper = next_keeper(first_keeper);
-  auto pid = vmm_pid();
-  leave_all(last, next);
+  auto lives = live_twice_and_leave();
   open();
   CAF_REQUIRE_EQUAL(service->kept.size(), 1u);
   CAF_CHECK_EQUAL(records(), "2048 2048.last");
-  last = service->launcher->adopt_last(cid);
+  auto last = service->launcher->adopt_last(cid);
   CAF_REQUIRE(last);
   CAF_CHECK(!service->launcher->adopt_last(cid));
   CAF_CHECK_EQUAL(origin_of(*last), "play=up, 1 files, first to first");
-  next = adopt();
+  auto next = adopt();
   CAF_CHECK_EQUAL(told(1), "up");
   release(last);
-  CAF_CHECK_EQUAL(reap(first_keeper), "exit code 0");
+  CAF_CHECK_EQUAL(reap(lives.last_keeper), "exit code 0");
   CAF_CHECK_EQUAL(records(), "2048");
   CAF_CHECK_EQUAL(names_in(folder), ".lock 2048 2048.socket");
-  CAF_CHECK_EQUAL(vmm_pid(), pid);
+  CAF_CHECK_EQUAL(vmm_pid(), lives.next_vmm);
   next->kill();
   CAF_CHECK_EQUAL(end(), killed_life);
   release(next);
-  CAF_CHECK_EQUAL(reap(second_keeper), "exit code 0");
+  CAF_CHECK_EQUAL(reap(lives.next_keeper), "exit code 0");
   check_nothing_left();
 }
 
@@ -166,21 +165,15 @@ CAF_TEST(of two lives the last one is found where the next one never began) {
 }
 
 CAF_TEST(of two lives the last one is left where the next one fails at whoever adopts it) {
+  auto lives = live_twice_and_leave("play=never");
   open();
-  auto last = live_and_step_aside();
-  auto first_keeper = keeper_pid();
-  auto next = launch(lasting_request("play=never"));
-  CAF_CHECK(becomes([&] { return names_in(folder) == both_lives; }));
-  auto second_keeper = next_keeper(first_keeper);
-  leave_all(last, next);
-  open();
-  last = service->launcher->adopt_last(cid);
+  auto last = service->launcher->adopt_last(cid);
   CAF_REQUIRE(last);
-  next = adopt();
+  auto next = adopt();
   next->kill();
   CAF_CHECK_EQUAL(told(1), "exit");
   release(next);
-  CAF_CHECK_EQUAL(reap(second_keeper), "exit code 0");
+  CAF_CHECK_EQUAL(reap(lives.next_keeper), "exit code 0");
   leave(last);
   open();
   CAF_REQUIRE_EQUAL(service->kept.size(), 1u);
@@ -188,22 +181,16 @@ CAF_TEST(of two lives the last one is left where the next one fails at whoever a
   last = adopt();
   CAF_CHECK_EQUAL(origin_of(*last), "play=up, 1 files, first to first");
   release(last);
-  CAF_CHECK_EQUAL(reap(first_keeper), "exit code 0");
+  CAF_CHECK_EQUAL(reap(lives.last_keeper), "exit code 0");
   check_nothing_left();
 }
 
 CAF_TEST(two lives that nobody adopts go) {
-  open();
-  auto last = live_and_step_aside();
-  auto first_keeper = keeper_pid();
-  auto next = launch(lasting_request());
-  CAF_CHECK_EQUAL(told(1), "up");
-  auto second_keeper = next_keeper(first_keeper);
-  leave_all(last, next);
+  auto lives = live_twice_and_leave();
   open();
   service.reset();
-  CAF_CHECK_EQUAL(reap(first_keeper), "exit code 0");
-  CAF_CHECK_EQUAL(reap(second_keeper), "exit code 0");
+  CAF_CHECK_EQUAL(reap(lives.last_keeper), "exit code 0");
+  CAF_CHECK_EQUAL(reap(lives.next_keeper), "exit code 0");
   check_nothing_left();
 }
 

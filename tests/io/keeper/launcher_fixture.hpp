@@ -117,9 +117,10 @@ struct launcher_fixture {
   }
 
   /// The one keeper, which is a child of ours, unless there are others.
-  int keeper_pid() {
+  /// @param but is not it.
+  int keeper_pid(int but = -1) {
     for (auto pid : child_pids())
-      if (!std::count(before.children.begin(), before.children.end(), pid))
+      if (pid != but && !std::count(before.children.begin(), before.children.end(), pid))
         return pid;
     return -1;
   }
