@@ -32,6 +32,7 @@ struct fixture : actor_fixture {
     settle();
   }
 
+  /// Without threads, of which a deterministic scheduler must not hear.
   static service_options options() {
     service_options deterministic;
     deterministic.detached_image_builders = false;
@@ -133,7 +134,7 @@ CAF_TEST(the ports of guests are told as they are) {
 
 CAF_TEST(a host without vsock serves no ports and runs vms) {
   host.vsock = nullptr;
-  auto bare = ends_with_test(spawn_service(sys, host, {}));
+  auto bare = ends_with_test(spawn_service(sys, host, options()));
   settle();
   CAF_CHECK_EQUAL(ports(bare), "3000 no (this service has no vsock), "
                                "5000 no (this service has no vsock)");
@@ -148,17 +149,17 @@ CAF_TEST(a host without vsock serves no ports and runs vms) {
 }
 
 CAF_TEST(guests ports below 1024 are a matter of the options) {
-  service_options trusting;
+  auto trusting = options();
   trusting.privileged_ports = true;
-  for (const auto& options : {service_options{}, trusting}) {
-    service = ends_with_test(spawn_service(sys, host, options));
+  for (const auto& served : {options(), trusting}) {
+    service = ends_with_test(spawn_service(sys, host, served));
     create(small_vm());
     ask<vm_info>(vm, start_atom::value);
     launcher->launched.back()->callbacks.on_up(1);
     settle();
     auto asked =
       ask<vsock_socket>(vm, caf::connect_atom::value, std::uint32_t{22}, caf::timespan{0s});
-    CAF_CHECK_EQUAL(asked->pending(), options.privileged_ports);
+    CAF_CHECK_EQUAL(asked->pending(), served.privileged_ports);
   }
 }
 
